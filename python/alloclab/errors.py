@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Everything the lab raises on purpose, under one base class.
+
+The command line maps each class to an exit code in one place (`exit_code`), so a script can tell a
+mistyped command from a verdict that failed and from a figure that could not be had.
+"""
+
+from __future__ import annotations
+
+import signal
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NOT_MEASURED = 3
+
+
+class Error(Exception):
+    """A failure with one line that names the operation, the place and the offending value."""
+
+
+class TraceError(Error):
+    """A trace or a capture whose bytes are not what the format allows; names the offset."""
+
+
+class UsageError(Error):
+    """A wrong argument: an unknown allocator, an impossible option, a path that is not there."""
+
+
+class NotInstalled(Error):  # noqa: N818 - reads as a claim about the peer, as in the tables
+    """A peer allocator, or a package of an extra, that this machine does not have.
+
+    Args:
+        what: the missing thing, for instance "jemalloc".
+        how: one command that installs it.
+    """
+
+    def __init__(self, what: str, how: str) -> None:
+        super().__init__(f"{what} is not installed: {how}")
+        self.what = what
+        self.how = how
+
+    def __reduce__(self) -> tuple[type[NotInstalled], tuple[str, str]]:
+        return type(self), (self.what, self.how)
+
+
+class NotComparable(Error):  # noqa: N818 - reads as a verdict
+    """Two things that cannot be set side by side: other trace, other touching, other machine."""
+
+
+class NotMeasured(Error):  # noqa: N818 - reads as a verdict
+    """A figure that cannot be trusted, and why. Raised, or held in place of the number."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return f"NotMeasured({self.reason!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NotMeasured) and other.reason == self.reason
+
+    def __hash__(self) -> int:
+        return hash((NotMeasured, self.reason))
+
+
+class ChildFailed(Error):  # noqa: N818 - reads as a verdict
+    """A measuring child that died or said why it could not go on.
+
+    Args:
+        message: what happened, in a few words.
+        signal_number: the signal that killed it, or None.
+        last_event: how many events it had replayed, or None when it never said.
+        stderr: the end of what it wrote to standard error.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        signal_number: int | None = None,
+        last_event: int | None = None,
+        stderr: str = "",
+    ) -> None:
+        self.message = message
+        self.signal_number = signal_number
+        self.last_event = last_event
+        self.stderr = stderr
+        super().__init__(self._line())
+
+    @property
+    def signal_name(self) -> str | None:
+        """The signal's name, for instance "SIGSEGV", or None when no signal ended the child."""
+        if self.signal_number is None:
+            return None
+        try:
+            return signal.Signals(self.signal_number).name
+        except ValueError:
+            return f"signal {self.signal_number}"
+
+    def _line(self) -> str:
+        parts = [self.message]
+        if self.last_event is not None:
+            parts.append(f"after event {self.last_event}")
+        line = " ".join(parts)
+        last_words = self.stderr.strip().splitlines()
+        return f"{line}: {last_words[-1]}" if last_words else line
+
+
+def exit_code(error: BaseException) -> int:
+    """Returns the exit code of the command line for an error (0 ok is never an error's)."""
+    if isinstance(error, UsageError | NotInstalled):
+        return EXIT_USAGE
+    if isinstance(error, NotMeasured | NotComparable):
+        return EXIT_NOT_MEASURED
+    return EXIT_FAILED

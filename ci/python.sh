@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the Python tests against the lab installed in .venv. Arguments go to pytest.
+. "$(dirname "$0")/steps.sh"
+
+exec "$venv/bin/python" -m pytest "$@"

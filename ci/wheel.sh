@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What a stranger gets: source archive -> wheel -> a clean environment -> the tests, from outside
+# the checkout. Also says whether the wheel holds all it should and nothing it should not.
+. "$(dirname "$0")/steps.sh"
+
+python="$PWD/$venv/bin/python"
+room=$(mktemp -d)
+trap 'rm -rf "$room"' EXIT
+export PATH="$PWD/$venv/bin:$PATH"
+
+"$python" -m build --sdist --outdir "$room" .
+"$python" -m pip wheel --no-deps --wheel-dir "$room" "$room"/alloclab-*.tar.gz
+"$python" -m zipfile --list "$room"/alloclab-*.whl
+"$python" -m venv "$room/venv"
+"$room/venv/bin/python" -m pip install --retries 5 "$(echo "$room"/alloclab-*.whl)[plot,pandas,test]"
+cp -r tests workloads pyproject.toml "$room"
+cd "$room"
+venv/bin/python -m pytest -m "not slow" -p no:cacheprovider "$@"

@@ -9,21 +9,28 @@
 passed=0
 failed=0
 
+# counted WORD... <SUMMARY: the sum of the numbers that stand before one of the words.
+counted() { awk -v words="$*" 'BEGIN { split(words, w); for (i in w) wanted[w[i]] }
+    { for (i = 2; i <= NF; i++) { word = $i; gsub(/[^a-z]/, "", word); if (word in wanted) n += $(i - 1) } }
+    END { print n + 0 }'; }
+
 # Adds what the log of a job counted itself (pytest and ctest do); otherwise the job counts as one.
 # A job that failed counts as a failure even when its log names none.
 tally() {
     local log="$logs_dir/$1.log" code=$2 good=0 bad=0 all summary
-    if grep -qE '^[0-9]+% tests passed' "$log"; then
-        read -r bad all < <(sed -nE 's/^.*, ([0-9]+) tests failed out of ([0-9]+).*$/\1 \2/p' "$log")
+    summary=$(grep -E '^[0-9]+% tests passed|^=+ .* in [0-9.]+s' "$log" | tail -n 1 || true)
+    if [[ $summary == *"tests failed out of"* ]]; then
+        bad=$(sed -E 's/^.*, ([0-9]+) tests failed.*$/\1/' <<<"$summary")
+        all=$(sed -E 's/^.* out of ([0-9]+).*$/\1/' <<<"$summary")
         good=$((all - bad))
-    elif summary=$(grep -E '^=+ .* in [0-9.]+s' "$log" | tail -n 1) && [[ $summary ]]; then
-        good=$(grep -oE '[0-9]+ passed' <<<"$summary" | cut -d' ' -f1)
-        bad=$(($(grep -oE '[0-9]+ (failed|error)' <<<"$summary" | cut -d' ' -f1 | paste -sd+)))
+    elif [[ $summary ]]; then
+        good=$(counted passed <<<"$summary")
+        bad=$(counted failed error errors <<<"$summary")
     fi
-    passed=$((passed + ${good:-0}))
-    failed=$((failed + ${bad:-0}))
-    if ((${good:-0} + ${bad:-0} == 0 && code == 0)); then passed=$((passed + 1)); fi
-    if ((code != 0 && ${bad:-0} == 0)); then failed=$((failed + 1)); fi
+    if ((good + bad == 0 && code == 0)); then good=1; fi
+    if ((bad == 0 && code != 0)); then bad=1; fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
 }
 
 job() {

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Finds the compiled parts of the package: the replay child, the recorder, the malloc libraries.
+
+They are installed beside the extension module, which an editable install puts in another folder
+than the Python sources.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from pathlib import Path
+
+from alloclab.errors import Error
+
+
+def replay_executable() -> Path:
+    """Returns the path of the process that measures."""
+    return _part("bin/alloclab-replay")
+
+
+def record_library() -> Path:
+    """Returns the path of the library that records a program it is preloaded into."""
+    return _part("lib/liballoclab_record.so")
+
+
+def malloc_library(name: str) -> Path:
+    """Returns the path of one of the lab's own allocators behind malloc ("pool", "arena")."""
+    return _part(f"lib/liballoclab_malloc_{name}.so")
+
+
+def include_dir() -> Path:
+    """Returns the folder of the C++ headers."""
+    return _part("include")
+
+
+@functools.cache
+def _native_folder() -> Path:
+    found = importlib.util.find_spec("alloclab._core")
+    if found is not None and found.origin is not None:
+        return Path(found.origin).resolve().parent
+    return Path(__file__).resolve().parent
+
+
+def _part(relative: str) -> Path:
+    path = _native_folder() / relative
+    if not path.exists():
+        raise Error(f"{path} is missing: the package was not built whole; install it again")
+    return path

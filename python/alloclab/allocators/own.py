@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The lab's own allocators. Each is measured twice: through a malloc face, on equal terms with
+everyone else's mallocs, and through its templated, sized kernel, which is a column of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from alloclab import _native
+from alloclab.allocators.elf import check_preloadable
+from alloclab.allocators.spec import (
+    Allocator,
+    Launch,
+    count_option,
+    flag_option,
+    ratio_option,
+    size_option,
+)
+from alloclab.errors import NotMeasured
+
+
+@dataclass(frozen=True)
+class OwnAllocator(Allocator):
+    """An allocator of the lab's core: a heap of the replay child, and perhaps a malloc face."""
+
+    has_malloc_face: ClassVar[bool] = True
+
+    def launch(self) -> Launch:
+        if not self.has_malloc_face:
+            raise NotMeasured(
+                f"{self.name} cannot serve malloc; its templated path can be replayed"
+            )
+        library = _native.malloc_library(self.name)
+        check_preloadable(library)
+        options = " ".join(f"{name}={value}" for name, value in self.settings().items())
+        environment = {"ALLOCLAB_MALLOC_OPTIONS": options} if options else {}
+        return Launch("malloc", {}, environment, (library,), library)
+
+    def kernel(self) -> Launch:
+        return Launch(self.name, self.settings(), library=_native.replay_executable())
+
+
+@dataclass(frozen=True)
+class Arena(OwnAllocator):
+    """A bump allocator over growing chunks; frees are ignored but the last block's.
+
+    Args:
+        initial: the first chunk, for instance "64 KiB".
+        growth: each chunk is this many times the last one.
+        max_chunk: no chunk is larger, but for a single request that is.
+    """
+
+    name = "arena"
+    initial: int | str = size_option("initial_bytes", 64 << 10)
+    growth: float = ratio_option("growth", 2.0)
+    max_chunk: int | str | None = size_option("max_chunk_bytes")
+
+
+@dataclass(frozen=True)
+class Freelist(OwnAllocator):
+    """Blocks of one size. A larger request fails, and the run says how many did.
+
+    Args:
+        block: the size of every block.
+        blocks_per_chunk: how many blocks are taken from the system at once.
+    """
+
+    name = "freelist"
+    has_malloc_face: ClassVar[bool] = False
+    block: int | str = size_option("block_bytes", 64)
+    blocks_per_chunk: int | None = count_option("blocks_per_chunk")
+
+
+@dataclass(frozen=True)
+class Pool(OwnAllocator):
+    """A general-purpose allocator of size classes without headers.
+
+    Args:
+        huge_pages: ask the system for huge pages once the heap is large.
+    """
+
+    name = "pool"
+    huge_pages: bool | None = flag_option("huge_pages")
+
+
+@dataclass(frozen=True)
+class Null(OwnAllocator):
+    """Refuses every request: what the templated kernel costs without an allocator."""
+
+    name = "null"
+    has_malloc_face: ClassVar[bool] = False

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Replays one trace under one allocator, in fresh children, and returns the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from alloclab.allocators import Allocator
+from alloclab.errors import UsageError
+from alloclab.replay.child import DEFAULT_TIMEOUT_S, Order, Progress
+from alloclab.replay.metrics import METRICS, Metric, Parts, Timeline, timeline_of
+from alloclab.replay.run import Run
+from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "NullReplay",
+    "Order",
+    "Parts",
+    "Progress",
+    "Run",
+    "Subject",
+    "Timeline",
+    "TracePath",
+    "order_template",
+    "replay",
+    "timeline_of",
+]
+
+MEASURES = ("time", "timeline", "blocks", "check")
+TOUCHES = ("recorded", "page", "none", "all")
+
+
+class TracePath(Protocol):
+    """What replaying needs of a trace."""
+
+    @property
+    def path(self) -> str | Path: ...
+
+
+def order_template(
+    trace: TracePath | str | os.PathLike[str],
+    *,
+    touch: str = "recorded",
+    mapped: bool = False,
+    cpu: int | None = None,
+    stop_after: int | None = None,
+    timeout: float = DEFAULT_TIMEOUT_S,
+) -> Order:
+    """Returns what every child of a run shares, checked.
+
+    Raises:
+        UsageError: an unknown touch, a processor this process may not use, no such trace.
+    """
+    path = Path(trace if isinstance(trace, str | os.PathLike) else trace.path).absolute()
+    if not path.is_file():
+        raise UsageError(f"{path}: no such trace")
+    if touch not in TOUCHES:
+        raise UsageError(f"unknown touch {touch!r}: known are {', '.join(TOUCHES)}")
+    if cpu is not None and cpu not in os.sched_getaffinity(0):
+        raise UsageError(f"processor {cpu} is not one this process may use")
+    return Order(
+        trace=path,
+        launch=NULL_REPLAY,
+        measure="time",
+        touch=touch,
+        mapped=mapped,
+        cpu=default_cpu() if cpu is None else cpu,
+        stop_after=stop_after,
+        timeout_s=timeout,
+    )
+
+
+def replay(
+    trace: TracePath | str | os.PathLike[str],
+    allocator: Allocator,
+    *,
+    measure: str | Sequence[str] = ("time", "timeline", "blocks"),
+    touch: str = "recorded",
+    mapped: bool = False,
+    cpu: int | None = None,
+    repeats: int = 1,
+    stop_after: int | None = None,
+    timeout: float = DEFAULT_TIMEOUT_S,
+    progress: Progress | None = None,
+) -> Run:
+    """Replays a trace under one allocator and returns the run.
+
+    Args:
+        trace: a trace, or its path.
+        allocator: the spec.
+        measure: what to take: "time" (and peak footprint), "timeline", "blocks" (usable sizes),
+            "check" (blocks stamped at allocation and checked at free; nothing timed).
+        touch: "recorded" touches what the program touched; "page" a byte a page, "none", "all".
+        mapped: map and touch the regions the program mapped itself, too.
+        cpu: the processor to pin to.
+        repeats: how many timed children; the other measurements are taken once.
+        stop_after: replay only so many events.
+        timeout: seconds a child may take.
+        progress: called with (events done, events in all) of the child at work.
+
+    Raises:
+        NotInstalled, UsageError: the allocator cannot be had.
+        TraceError: the trace is damaged.
+        ChildFailed: the allocator's child died.
+
+    Example:
+        >>> run = al.replay(trace, al.Jemalloc(narenas=1))  # doctest: +SKIP
+        >>> run["peak_footprint_bytes"]  # doctest: +SKIP
+    """
+    wanted = [measure] if isinstance(measure, str) else list(measure)
+    for each in wanted:
+        if each not in MEASURES:
+            raise UsageError(f"unknown measurement {each!r}: known are {', '.join(MEASURES)}")
+    if not wanted or repeats < 1:
+        raise UsageError("nothing to measure: name a measurement, and at least one repeat")
+    template = order_template(
+        trace, touch=touch, mapped=mapped, cpu=cpu, stop_after=stop_after, timeout=timeout
+    )
+    subject, null = Subject(allocator, template), NullReplay(template)
+    if "time" in wanted or "timeline" in wanted:
+        for _ in range(repeats if "time" in wanted else 1):
+            null.measure()
+            if "time" in wanted:
+                subject.measure("time")
+                subject.measure_kernel("time")
+    for each in wanted:
+        if each != "time":
+            subject.measure(each, progress)
+            if "time" not in wanted:
+                subject.measure_kernel(each, progress)
+    if subject.failure is not None:
+        raise subject.failure
+    return subject.run(null)

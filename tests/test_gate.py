@@ -16,7 +16,7 @@ from alloclab.gate.compare import differences
 METRICS = {
     "events": 1000,
     "replayed_events": 1000,
-    "requested_bytes_total": 64000,
+    "peak_requested_event": 640,
     "peak_requested_live_bytes": 4096,
     "peak_block_live_bytes": 4608,
     "internal_fragmentation_ratio": 0.1111,

@@ -30,7 +30,7 @@ def read_baseline(path: Path) -> dict[str, Value] | None:
     except ValueError as error:  # also what is not UTF-8
         raise UsageError(f"{path}: not a baseline: {error}") from None
     if not isinstance(values, dict):
-        raise UsageError(f"{path}: not a baseline: expected an object, found {type(values).__name__}")
+        raise UsageError(f"{path}: not a baseline: expected one object")
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise UsageError(f"{path}: not a baseline: {name} is {value!r}, not a number")

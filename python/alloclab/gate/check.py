@@ -10,24 +10,7 @@ from typing import Protocol
 from alloclab.errors import Error, NotMeasured
 from alloclab.gate.baseline import Value, read_baseline, write_baseline
 from alloclab.gate.compare import Tolerance, differences
-
-# Figures that the same trace and the same allocator give on every machine, to the last digit.
-EXACT_METRICS = (
-    "events",
-    "replayed_events",
-    "requested_bytes_total",
-    "peak_requested_live_bytes",
-    "peak_requested_event",
-    "failed_allocations",
-    "failed_bytes",
-    "peak_block_live_bytes",
-    "block_live_bytes_at_peak_requested",
-    "block_bytes_total",
-    "internal_fragmentation_ratio",
-)
-# The same for the lab's own allocators only: a peer's depends on its version and the kernel.
-EXACT_OWN_METRICS = ("reserved_bytes",)
-
+from alloclab.replay import METRICS
 
 class MeasuredRun(Protocol):
     """What a check needs of a run; `alloclab.Run` is one."""
@@ -50,9 +33,9 @@ def check(
 ) -> None:
     """Holds a run's exact figures against a committed file.
 
-    Event counts, requested and block bytes, `internal_fragmentation_ratio` and what the lab's own
-    allocators reserved are compared exactly. Any other metric of the run, a footprint for instance,
-    is compared only when `tolerances` names it:
+    What a repeat gives to the last digit on any machine is compared exactly: event counts,
+    requested and block bytes, `internal_fragmentation_ratio`, what the lab's own allocators
+    reserved. Any other metric, a footprint for instance, only when `tolerances` names it:
 
         alloclab.check(run, "baselines/pool.json", tolerances={"peak_footprint_bytes": 0.02})
 
@@ -89,8 +72,8 @@ def _comparable(run: MeasuredRun, tolerances: Mapping[str, Tolerance]) -> dict[s
     replayed = metrics.get("replayed_events", 0)
     if isinstance(replayed, NotMeasured) or replayed == 0:
         raise VerdictFailed("nothing was replayed: the run has 0 events, so it proves nothing")
-    wanted = [name for name in (*EXACT_METRICS, *EXACT_OWN_METRICS) if name in metrics]
-    wanted += [name for name in tolerances if name in metrics and name not in wanted]
+    exact = {name for name, metric in METRICS.items() if metric.is_deterministic}
+    wanted = [name for name in metrics if name in exact or name in tolerances]
     chosen: dict[str, Value] = {}
     doubtful = []
     for name in wanted:

@@ -12,6 +12,7 @@ from alloclab.gate.baseline import Value, read_baseline, write_baseline
 from alloclab.gate.compare import Tolerance, differences
 from alloclab.replay import METRICS
 
+
 class MeasuredRun(Protocol):
     """What a check needs of a run; `alloclab.Run` is one."""
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Fuzzes what reads untrusted bytes, each target for SECONDS_EACH seconds, from the committed seeds.
-#   ci/fuzz.sh                        30 s a target: the short run of CI
+#   ci/fuzz.sh                        20 s a target: the short run of CI
 #   SECONDS_EACH=28800 ci/fuzz.sh     a night
 # What it finds stays in build/fuzz/found/; minimise it and commit it as a seed with its fix.
 . "$(dirname "$0")/steps.sh"
 
-seconds_each=${SECONDS_EACH:-30}
+seconds_each=${SECONDS_EACH:-20}
 export PATH="$PWD/$venv/bin:$PATH"
 cmake --preset fuzz
 cmake --build build/fuzz --parallel "$jobs"
 mkdir -p build/fuzz/found
-for target in trace_reader capture_reader; do
+for target in trace_reader trace_contents capture_reader; do
     corpus=build/fuzz/corpus/$target
     mkdir -p "$corpus"
     "build/fuzz/cpp/fuzz/${target}_fuzz" -max_total_time="$seconds_each" -timeout=10 \

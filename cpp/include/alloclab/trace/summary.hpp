@@ -34,6 +34,7 @@ struct TraceSummary {
     std::uint64_t is_complete = 0;     // 1: the end of the program was seen
     std::uint64_t duration_ns = 0;
     std::uint64_t has_touched = 0;     // 1: the touched table was recorded
+    std::uint64_t missed_frees = 0;    // blocks whose address came back without a free seen
 };
 
 inline constexpr std::size_t summary_field_count = sizeof(TraceSummary) / sizeof(std::uint64_t);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/alloc/concept.hpp>
+#include <alloclab/base/bits.hpp>
+#include <alloclab/replay/kernel.hpp>
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <malloc.h>
+#include <string_view>
+#include <vector>
+
+namespace alloclab {
+
+// A heap is what a kernel replays on: it defines what a slot of the table holds (a default one is
+// an empty slot, `block(slot)` its pointer) and the calls on it. Each call returns the block or
+// null and leaves the slot as it was when it fails.
+
+// The process's malloc, whoever provides it: out of line and unsized.
+class MallocHeap {
+public:
+    using Slot = void*;
+    static constexpr std::string_view call_path = "malloc";
+    static constexpr bool has_memory = true;
+
+    static void* block(const Slot& slot) { return slot; }
+    void* allocate(Slot& slot, std::size_t size) { return slot = std::malloc(size); }
+    void* allocate_zero(Slot& slot, std::size_t size) { return slot = std::calloc(1, size); }
+    void* allocate_aligned(Slot& slot, std::size_t size, std::size_t alignment) {
+        void* got = nullptr;
+        slot = ::posix_memalign(&got, alignment, size) == 0 ? got : nullptr;
+        return slot;
+    }
+    void* reallocate(Slot& slot, std::size_t size) {
+        void* const got = std::realloc(slot, size);
+        if (got != nullptr || size == 0) {
+            slot = got;
+        }
+        return got;
+    }
+    void deallocate(Slot& slot) { std::free(slot); }
+    void free_null() { std::free(nullptr); }
+    std::size_t usable_size(void* block, std::size_t) { return ::malloc_usable_size(block); }
+    std::vector<NamedCount> stats() const { return {}; }
+};
+
+// No allocator: what the driver itself costs. Every block is the same one.
+class NullReplayHeap {
+public:
+    using Slot = void*;
+    static constexpr std::string_view call_path = "none";
+    static constexpr bool has_memory = false;
+
+    static void* block(const Slot& slot) { return slot; }
+    void* allocate(Slot& slot, std::size_t) { return slot = memory_; }
+    void* allocate_zero(Slot& slot, std::size_t) { return slot = memory_; }
+    void* allocate_aligned(Slot& slot, std::size_t, std::size_t) { return slot = memory_; }
+    void* reallocate(Slot& slot, std::size_t) { return slot = memory_; }
+    void deallocate(Slot& slot) { sink_ = slot; }
+    void free_null() {}
+    std::size_t usable_size(void*, std::size_t size) { return size; }
+    std::vector<NamedCount> stats() const { return {}; }
+
+private:
+    alignas(64) char memory_[64];
+    void* volatile sink_ = nullptr; // the load of the slot is part of the driver
+};
+
+// One of the lab's allocators, inlined into the kernel and told the sizes.
+template <class A> class OwnHeap {
+public:
+    struct Slot {
+        void* at = nullptr;
+        std::size_t size = 0;
+        std::size_t alignment = 0;
+    };
+    static constexpr std::string_view call_path = "templated";
+    static constexpr bool has_memory = true;
+
+    explicit OwnHeap(const typename A::Options& options) : allocator_(options) {}
+
+    static void* block(const Slot& slot) { return slot.at; }
+    void* allocate(Slot& slot, std::size_t size) {
+        return allocate_aligned(slot, size, default_alignment);
+    }
+    void* allocate_zero(Slot& slot, std::size_t size) {
+        void* const got = allocate(slot, size);
+        return got == nullptr ? got : std::memset(got, 0, size);
+    }
+    void* allocate_aligned(Slot& slot, std::size_t size, std::size_t alignment) {
+        slot = {allocator_.allocate(size, alignment), size, alignment};
+        return slot.at;
+    }
+    void* reallocate(Slot& slot, std::size_t size) {
+        if (slot.at == nullptr) {
+            return allocate(slot, size);
+        }
+        if constexpr (Resizable<A>) {
+            if (allocator_.resize(slot.at, slot.size, size, slot.alignment)) {
+                slot.size = size;
+                return slot.at;
+            }
+        }
+        void* const got = allocator_.allocate(size, slot.alignment);
+        if (got != nullptr) {
+            std::memcpy(got, slot.at, slot.size < size ? slot.size : size);
+            allocator_.deallocate(slot.at, slot.size, slot.alignment);
+            slot = {got, size, slot.alignment};
+        }
+        return got;
+    }
+    void deallocate(Slot& slot) {
+        if (slot.at != nullptr) {
+            allocator_.deallocate(slot.at, slot.size, slot.alignment);
+        }
+    }
+    void free_null() { allocator_.deallocate(nullptr, 0, default_alignment); }
+    std::size_t usable_size(void* block, std::size_t size) {
+        if constexpr (Measurable<A>) {
+            return allocator_.usable_size(block);
+        } else {
+            return align_up(size, default_alignment);
+        }
+    }
+    std::vector<NamedCount> stats() const {
+        const auto stats = allocator_.stats();
+        return {{"reserved_bytes", stats.reserved_bytes},
+                {"committed_bytes", stats.committed_bytes}};
+    }
+
+private:
+    A allocator_;
+};
+
+} // namespace alloclab

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/replay/program.hpp>
+#include <alloclab/replay/program_builder.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace alloclab {
+
+// What a replay counts beside time and memory.
+struct ReplayCounts {
+    std::uint64_t failed_allocations = 0;
+    std::uint64_t failed_bytes = 0;
+    // With Measure::check: blocks whose stamp was not intact.
+    std::uint64_t damaged_blocks = 0;
+    std::uint64_t checked_blocks = 0;
+    // With Measure::blocks: the sizes the allocator says its blocks have.
+    std::uint64_t block_live_bytes = 0;
+    std::uint64_t peak_block_live_bytes = 0;
+    std::uint64_t block_live_bytes_at_peak_requested = 0;
+    std::uint64_t block_total_bytes = 0;
+};
+
+using NamedCount = std::pair<const char*, std::uint64_t>;
+
+// What is measured in one child, and so what its kernel does beside the calls.
+enum class Measure : std::uint8_t {
+    time,     // nothing else
+    timeline, // nothing else; the caller stops at each sample point
+    blocks,   // asks for the size of every block
+    check,    // stamps blocks when they are got and checks the stamps when they end
+};
+
+// Replays programs on one heap, one event after the other on the calling thread.
+class Kernel {
+public:
+    virtual ~Kernel() = default;
+
+    // Makes room for `slots` live objects; what is in the table stays.
+    virtual void reserve_slots(std::uint32_t slots) = 0;
+
+    // Replays program.ops[from, to).
+    virtual void run(const Program& program, std::size_t from, std::size_t to) = 0;
+
+    // Which call path it takes: "malloc", "templated" or "none".
+    virtual std::string_view call_path() const = 0;
+
+    // What the allocator says of itself; empty for foreign ones.
+    virtual std::vector<NamedCount> stats() const { return {}; }
+
+    const ReplayCounts& counts() const { return counts_; }
+
+protected:
+    ReplayCounts counts_;
+};
+
+// An option of an allocator, as text.
+struct HeapOption {
+    std::string_view name;
+    std::string_view value;
+};
+
+struct KernelConfig {
+    std::string_view heap; // one of heap_names()
+    Measure measure = Measure::time;
+    Touch touch = Touch::recorded;
+    std::span<const HeapOption> options;
+};
+
+// Builds the kernel for `config`.
+// Throws: Error for an unknown heap, an unknown option, a value it cannot have, or a measurement
+// the heap does not offer.
+std::unique_ptr<Kernel> make_kernel(const KernelConfig& config);
+
+// The heaps make_kernel knows, in the order they are shown.
+std::span<const std::string_view> heap_names();
+
+} // namespace alloclab

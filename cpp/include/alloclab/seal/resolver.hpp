@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/seal/address_map.hpp>
+#include <alloclab/seal/raw_event.hpp>
+#include <alloclab/seal/region_map.hpp>
+#include <alloclab/trace/writer.hpp>
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+namespace alloclab {
+
+// Turns the merged events of a capture, with addresses, into the events of a trace, with object
+// ids, and repairs what the merge could not know: an address handed out again before its free was
+// seen gets that free moved ahead of it, and is counted.
+// Cost: O(1) an event; memory follows the live blocks and regions, and the touched rows.
+class Resolver {
+public:
+    explicit Resolver(TraceWriter& writer) : writer_(writer) {}
+
+    // Takes the next event. Throws: SystemError from the writer.
+    void append(const RawEvent& event);
+
+    // Call once after the last event: what is known of the whole trace. Hands the touched rows to
+    // the writer.
+    TraceSummary finish();
+
+private:
+    struct PendingReallocation {
+        bool is_open = false;
+        bool is_known = false;
+        std::uint64_t address = 0;
+        LiveBlock block;
+    };
+    struct Debt { // a free that was moved ahead and will still come
+        std::uint64_t time_ns = 0;
+        std::uint32_t thread = 0;
+    };
+
+    std::uint64_t write(EventKind kind, const RawEvent& from, std::uint64_t object = 0,
+                        std::uint64_t size = 0);
+    std::uint64_t write(const Event& event, std::uint64_t time_ns);
+
+    void allocate(const RawEvent& event);
+    void free(const RawEvent& event);
+    void begin_reallocation(const RawEvent& event);
+    void end_reallocation(const RawEvent& event);
+    void map(const RawEvent& event);
+    void unmap(const RawEvent& event, std::uint64_t address, std::uint64_t size);
+    void remap(const RawEvent& event);
+    void discard(const RawEvent& event);
+    void touched_birth(const RawEvent& event);
+    void touched_death(const RawEvent& event);
+    void footprint(const RawEvent& event);
+
+    void cut(const RawEvent& event, std::uint64_t address);
+    void settle(const RawEvent& event, std::uint64_t address);
+    void enter(std::uint64_t address, const LiveBlock& block);
+    void end_block(const LiveBlock& block, std::uint32_t freeing_thread);
+    void grow_requested(std::uint64_t bytes, std::uint64_t event);
+    void note_live_objects();
+
+    TraceWriter& writer_;
+    TraceSummary summary_;
+    AddressMap blocks_;
+    RegionMap regions_;
+    std::vector<PendingReallocation> pending_; // by thread
+    std::unordered_map<std::uint64_t, Debt> debts_;
+    std::vector<Touched> touched_;
+    std::unordered_map<std::uint64_t, std::size_t> touched_of_event_; // rows still open
+    std::uint64_t requested_live_bytes_ = 0;
+    std::uint64_t mapped_live_bytes_ = 0;
+    std::uint64_t time_ns_ = 0;
+};
+
+} // namespace alloclab

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/replay/kernel.hpp>
+
+#include <memory>
+
+namespace alloclab {
+
+// One function a heap; kernel_registry.cpp names them all.
+std::unique_ptr<Kernel> make_null_replay_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_malloc_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_arena_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_freelist_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_null_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_pool_kernel(const KernelConfig& config);
+
+} // namespace alloclab

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/replay/session.hpp>
+
+#include <alloclab/measure/resident.hpp>
+#include <alloclab/replay/program_builder.hpp>
+
+#include <algorithm>
+#include <ctime>
+
+namespace alloclab {
+
+namespace {
+
+// How far file and shared pages may move during a replay before the high-water mark, which counts
+// them too, is no longer the allocator's.
+constexpr std::uint64_t moved_limit_bytes = 512 * 1024;
+
+std::uint64_t now_ns(clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u +
+           static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+std::uint64_t distance(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : b - a; }
+
+// The state of one session, in the order in which it is used.
+class Session {
+public:
+    explicit Session(const SessionConfig& config)
+        : config_(config), reader_(config.trace),
+          builder_(reader_, {.touch = config.kernel.touch,
+                             .is_mapped = config.is_mapped,
+                             .samples = is_sampled() ? config.samples : 0,
+                             .stop_after_events = config.stop_after_events,
+                             .batch_events = config.batch_events}),
+          kernel_(make_kernel(config.kernel)) {
+        result_.timeline.reserve(config.samples * 4);
+    }
+
+    SessionResult run() {
+        std::uint64_t events_done = 0;
+        while (decode_batch()) {
+            if (events_done == 0) {
+                start();
+            }
+            replay_batch();
+            events_done = builder_.events();
+        }
+        if (events_done == 0) {
+            start();
+        }
+        finish();
+        return std::move(result_);
+    }
+
+private:
+    bool is_sampled() const {
+        return config_.kernel.measure == Measure::timeline || config_.progress;
+    }
+
+    bool decode_batch() {
+        const std::uint64_t before = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+        const bool has_batch = builder_.next(program_);
+        result_.decode_ns += now_ns(CLOCK_PROCESS_CPUTIME_ID) - before;
+        kernel_->reserve_slots(builder_.slots());
+        return has_batch;
+    }
+
+    void start() {
+        populate_file_mappings();
+        before_ = meter_.read();
+        mark_is_reset_ = meter_.reset_high_water();
+        faults_before_ = page_faults();
+    }
+
+    void replay_batch() {
+        std::size_t done = 0;
+        for (const SamplePoint& sample : program_.samples) {
+            run(done, sample.op);
+            done = sample.op;
+            take_sample(sample);
+        }
+        run(done, program_.ops.size());
+    }
+
+    void run(std::size_t from, std::size_t to) {
+        if (from == to) {
+            return;
+        }
+        const std::uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+        const std::uint64_t wall = now_ns(CLOCK_MONOTONIC);
+        kernel_->run(program_, from, to);
+        result_.wall_ns += now_ns(CLOCK_MONOTONIC) - wall;
+        result_.cpu_ns += now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    }
+
+    void take_sample(const SamplePoint& sample) {
+        if (config_.kernel.measure == Measure::timeline) {
+            const std::uint64_t anonymous = meter_.anonymous_bytes();
+            sampled_peak_bytes_ = std::max(sampled_peak_bytes_, anonymous);
+            result_.timeline.push_back({sample.event, sample.requested_live_bytes,
+                                        sample.touched_live_bytes, sample.allocated_bytes,
+                                        anonymous});
+        }
+        if (config_.progress) {
+            config_.progress(sample.event, reader_.summary().events);
+        }
+    }
+
+    void finish() {
+        const std::uint64_t faults = page_faults();
+        const Resident after = meter_.read();
+        result_.page_faults = faults - faults_before_;
+        result_.anonymous_start_bytes = before_.anonymous;
+        result_.anonymous_end_bytes = after.anonymous;
+        const std::uint64_t other = after.file + after.shared;
+        const std::uint64_t by_mark = after.high_water > other ? after.high_water - other : 0;
+        result_.anonymous_peak_bytes =
+            std::max({by_mark, sampled_peak_bytes_, before_.anonymous, after.anonymous});
+        if (!mark_is_reset_) {
+            result_.anonymous_peak_doubt = "the kernel does not reset the high-water mark";
+        } else if (distance(before_.file, after.file) > moved_limit_bytes ||
+                   distance(before_.shared, after.shared) > moved_limit_bytes) {
+            result_.anonymous_peak_doubt = "file or shared pages moved during the replay";
+        }
+        result_.call_path = kernel_->call_path();
+        result_.is_touch_unknown = builder_.is_touch_unknown();
+        result_.events = builder_.events();
+        result_.replayed_events = builder_.allocator_calls();
+        result_.peak_requested_live_bytes = builder_.peak_requested_live_bytes();
+        result_.peak_requested_event = builder_.peak_requested_event();
+        result_.peak_touched_live_bytes = builder_.peak_touched_live_bytes();
+        result_.counts = kernel_->counts();
+        result_.stats = kernel_->stats();
+    }
+
+    const SessionConfig& config_;
+    TraceReader reader_;
+    ProgramBuilder builder_;
+    std::unique_ptr<Kernel> kernel_;
+    Program program_;
+    ResidentMeter meter_;
+    Resident before_;
+    bool mark_is_reset_ = false;
+    std::uint64_t faults_before_ = 0;
+    std::uint64_t sampled_peak_bytes_ = 0;
+    SessionResult result_;
+};
+
+} // namespace
+
+SessionResult run_session(const SessionConfig& config) { return Session(config).run(); }
+
+} // namespace alloclab

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/seal/resolver.hpp>
+
+#include <algorithm>
+#include <bit>
+
+namespace alloclab {
+
+namespace {
+
+// Threads' clocks agree to well below this; a free that comes later was not overtaken but unseen.
+constexpr std::uint64_t overtaking_limit_ns = 10'000'000;
+
+// A capture is untrusted: no table is sized by a thread number beyond this.
+constexpr std::uint32_t max_threads = 1u << 20;
+
+std::uint8_t allocation_code(EventKind kind, const RawEvent& event) {
+    return static_cast<std::uint8_t>(static_cast<std::uint8_t>(kind) |
+                                     static_cast<std::uint8_t>(event.call));
+}
+
+std::uint8_t log2_of(std::uint64_t alignment) {
+    return alignment == 0 ? std::uint8_t{0}
+                          : static_cast<std::uint8_t>(std::min<std::size_t>(std::bit_width(alignment) - 1, 47));
+}
+
+} // namespace
+
+std::uint64_t Resolver::write(const Event& event, std::uint64_t time_ns) {
+    time_ns_ = std::max(time_ns_, time_ns);
+    return writer_.append(event, time_ns_);
+}
+
+std::uint64_t Resolver::write(EventKind kind, const RawEvent& from, std::uint64_t object,
+                              std::uint64_t size) {
+    return write({.code = static_cast<std::uint8_t>(kind),
+                  .thread = from.thread,
+                  .object = object,
+                  .size = size},
+                 from.time_ns);
+}
+
+void Resolver::append(const RawEvent& event) {
+    summary_.threads = std::max<std::uint64_t>(summary_.threads, std::uint64_t{event.thread} + 1);
+    switch (event.kind) {
+    case RawKind::allocate: return allocate(event);
+    case RawKind::reallocate_begin: return begin_reallocation(event);
+    case RawKind::reallocate_end: return end_reallocation(event);
+    case RawKind::free: return free(event);
+    case RawKind::map: return map(event);
+    case RawKind::unmap: return unmap(event, event.address, event.size);
+    case RawKind::remap: return remap(event);
+    case RawKind::discard: return discard(event);
+    case RawKind::touched_birth: return touched_birth(event);
+    case RawKind::touched_death: return touched_death(event);
+    case RawKind::footprint: return footprint(event);
+    case RawKind::thread_start: write(EventKind::thread_start, event); return;
+    case RawKind::thread_exit: write(EventKind::thread_exit, event); return;
+    case RawKind::fork:
+    case RawKind::exec: // told in the metadata
+        return;
+    case RawKind::mark: {
+        Event mark{.code = static_cast<std::uint8_t>(EventKind::mark), .thread = event.thread};
+        mark.values[0] = event.value;
+        write(mark, event.time_ns);
+        return;
+    }
+    }
+}
+
+void Resolver::allocate(const RawEvent& event) {
+    const bool failed = event.address == 0;
+    if (!failed) {
+        settle(event, event.address);
+    }
+    const Event out{
+        .code = allocation_code(failed ? EventKind::allocate_failed : EventKind::allocate, event),
+        .alignment_log2 = log2_of(event.alignment),
+        .thread = event.thread,
+        .size = event.size};
+    const std::uint64_t object = writer_.objects();
+    const std::uint64_t index = write(out, event.time_ns);
+    if (failed) {
+        ++summary_.failed_calls;
+        return;
+    }
+    ++summary_.allocations;
+    summary_.zero_size_allocations += event.size == 0;
+    summary_.aligned_allocations += call_has_alignment(out.code);
+    summary_.requested_total_bytes += event.size;
+    enter(event.address, {object, event.size, index, event.thread});
+    grow_requested(event.size, index);
+}
+
+// Makes `address` free to be handed out: a block still live there was freed by a call that the
+// merge put later, or that the recorder did not see.
+void Resolver::settle(const RawEvent& event, std::uint64_t address) {
+    LiveBlock block;
+    if (blocks_.take(address, block)) {
+        end_block(block, event.thread);
+        write(EventKind::free, event, block.object);
+        ++summary_.missed_frees;
+        debts_[address] = {event.time_ns, event.thread};
+    }
+}
+
+void Resolver::enter(std::uint64_t address, const LiveBlock& block) {
+    blocks_.insert(address, block);
+    note_live_objects();
+}
+
+void Resolver::note_live_objects() {
+    summary_.max_live_objects =
+        std::max<std::uint64_t>(summary_.max_live_objects, blocks_.size() + regions_.size());
+}
+
+void Resolver::grow_requested(std::uint64_t bytes, std::uint64_t event) {
+    requested_live_bytes_ += bytes;
+    if (requested_live_bytes_ > summary_.peak_requested_live_bytes) {
+        summary_.peak_requested_live_bytes = requested_live_bytes_;
+        summary_.peak_requested_event = event;
+    }
+}
+
+void Resolver::end_block(const LiveBlock& block, std::uint32_t freeing_thread) {
+    requested_live_bytes_ -= block.size;
+    summary_.cross_thread_frees += block.thread != freeing_thread;
+    ++summary_.frees;
+}
+
+void Resolver::free(const RawEvent& event) {
+    if (event.address == 0) {
+        ++summary_.null_frees;
+        write(EventKind::free_null, event);
+        return;
+    }
+    if (!debts_.empty()) {
+        if (const auto debt = debts_.find(event.address); debt != debts_.end()) {
+            const bool is_repaid = event.thread != debt->second.thread &&
+                                   event.time_ns - debt->second.time_ns < overtaking_limit_ns;
+            debts_.erase(debt);
+            if (is_repaid) {
+                --summary_.missed_frees;
+                ++summary_.inversions;
+                return;
+            }
+        }
+    }
+    LiveBlock block;
+    if (!blocks_.take(event.address, block)) {
+        ++summary_.unknown_frees;
+        return;
+    }
+    end_block(block, event.thread);
+    write(EventKind::free, event, block.object);
+}
+
+void Resolver::begin_reallocation(const RawEvent& event) {
+    if (event.thread >= max_threads) {
+        return;
+    }
+    if (event.thread >= pending_.size()) {
+        pending_.resize(event.thread + 1);
+    }
+    PendingReallocation& pending = pending_[event.thread];
+    pending = {.is_open = true, .is_known = false, .address = event.address, .block = {}};
+    pending.is_known = blocks_.take(event.address, pending.block);
+}
+
+void Resolver::end_reallocation(const RawEvent& event) {
+    PendingReallocation pending;
+    if (event.thread < pending_.size()) {
+        pending = std::exchange(pending_[event.thread], {});
+    }
+    if (!pending.is_known) { // its begin was lost, or the block was never seen
+        ++summary_.unknown_frees;
+        if (event.address != 0) {
+            RawEvent fresh = event;
+            fresh.call = AllocationCall::realloc;
+            allocate(fresh);
+        }
+        return;
+    }
+    LiveBlock block = pending.block;
+    if (event.address == 0 && event.size == 0) {
+        end_block(block, event.thread);
+        write(EventKind::reallocate_zero, event, block.object);
+        return;
+    }
+    if (event.address == 0) {
+        ++summary_.failed_calls;
+        write(EventKind::reallocate_failed, event, block.object, event.size);
+        settle(event, pending.address);
+        blocks_.insert(pending.address, block);
+        return;
+    }
+    settle(event, event.address);
+    const std::uint64_t index = write(EventKind::reallocate, event, block.object, event.size);
+    ++summary_.reallocations;
+    summary_.requested_total_bytes += event.size;
+    requested_live_bytes_ -= block.size;
+    block.size = event.size;
+    block.sized_by_event = index;
+    enter(event.address, block);
+    grow_requested(event.size, index);
+}
+
+TraceSummary Resolver::finish() {
+    for (const PendingReallocation& pending : pending_) {
+        if (pending.is_known && blocks_.find(pending.address) == nullptr) {
+            blocks_.insert(pending.address, pending.block); // killed within realloc
+        }
+    }
+    std::sort(touched_.begin(), touched_.end(),
+              [](const Touched& a, const Touched& b) { return a.event < b.event; });
+    summary_.has_touched = !touched_.empty();
+    writer_.set_touched(std::move(touched_));
+    summary_.live_objects_at_end = blocks_.size() + regions_.size();
+    summary_.requested_live_bytes_at_end = requested_live_bytes_;
+    summary_.duration_ns = time_ns_;
+    return summary_;
+}
+
+} // namespace alloclab

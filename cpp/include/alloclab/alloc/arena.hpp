@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/alloc/arena_chunks.hpp>
+#include <alloclab/alloc/arena_options.hpp>
+#include <alloclab/alloc/concept.hpp>
+#include <alloclab/vm/os_page_source.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace alloclab {
+
+// A bump allocator over a chain of growing chunks: an allocation is an addition and a compare, a
+// free does nothing unless the block is the newest, and everything dies at once by `reset`.
+// Alignment is exactly what was asked for, with no minimum. Nothing is mapped before the first
+// allocation. One thread at a time. See docs/allocators/arena.md.
+//   cursor_ <= end_, and [cursor_, end_) is what is left of chunk_
+// Neither copied nor moved: blocks and marks point into it for its whole life.
+template <PageSource Source = OsPageSource> class Arena {
+public:
+    using Options = ArenaOptions;
+    using Stats = ArenaStats;
+    using Mark = ArenaMark;
+    static constexpr Options default_options{};
+
+    explicit Arena(const Options& options = default_options, Source source = Source{}) noexcept
+        : options_(options), source_(std::move(source)) {
+        options_.initial_bytes = align_up(options_.initial_bytes, page_bytes);
+        options_.max_chunk_bytes =
+            std::max(align_down(options_.max_chunk_bytes, page_bytes), options_.initial_bytes);
+        next_chunk_bytes_ = options_.initial_bytes;
+    }
+    ~Arena() { reset(ResetMode::free_all); }
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+
+    // Returns null when the page source refuses. Cost: O(1); now and then a mapping.
+    [[gnu::always_inline]] void* allocate(std::size_t size, std::size_t alignment) noexcept {
+        const std::uintptr_t first = align_up(cursor_, alignment);
+        // end_ is a multiple of the page, so first cannot pass it; size 0 wraps and goes the slow
+        // way.
+        if (alignment <= page_bytes && size - 1 < end_ - first) [[likely]] {
+            cursor_ = first + size;
+            return reinterpret_cast<void*>(first);
+        }
+        return allocate_slow(size, alignment);
+    }
+
+    // The same, reading as zero. Cost: only bytes that were handed out before are written.
+    void* allocate_zeroed(std::size_t size, std::size_t alignment) noexcept;
+
+    // Takes the newest block's bytes back; does nothing for any other but the newest of its own
+    // mapping, which is unmapped.
+    [[gnu::always_inline]] void deallocate(void* block, std::size_t size, std::size_t) noexcept {
+        const auto first = reinterpret_cast<std::uintptr_t>(block);
+        if (first + size == cursor_) {
+            move_cursor_back(first);
+        } else if (first == oversize_first_) [[unlikely]] {
+            drop_newest_oversize();
+        }
+    }
+
+    // Grows the newest block while its chunk has room; shrinks any block.
+    bool resize(void* block, std::size_t old_size, std::size_t new_size, std::size_t) noexcept;
+
+    Mark mark() const noexcept { return {chunk_, cursor_, next_oversize_serial_}; }
+    // Chunks begun since the mark are kept as spare, mappings of their own go back.
+    // Requires: marks taken later than `to` are not used again. Cost: O(chunks begun since).
+    void rewind(Mark to) noexcept;
+
+    // Ends the life of every block, as the options say or as `mode` says. Cost: O(chunks).
+    void reset() noexcept { reset(options_.reset); }
+    void reset(ResetMode mode) noexcept;
+
+    bool owns(const void* block) const noexcept; // Cost: O(chunks).
+    Stats stats() const noexcept;                // Cost: O(chunks).
+    const Options& options() const noexcept { return options_; }
+    Source& source() noexcept { return source_; }
+
+private:
+    static constexpr std::uintptr_t no_address = 1; // no block stands there
+
+    void* allocate_slow(std::size_t size, std::size_t alignment) noexcept;
+    bool begin_chunk(std::size_t needed_bytes) noexcept;
+    void* allocate_oversize(std::size_t size, std::size_t alignment) noexcept;
+    void drop_newest_oversize() noexcept;
+    void enter(ArenaChunk* chunk) noexcept;
+    void leave() noexcept;
+    void move_cursor_back(std::uintptr_t to) noexcept {
+        dirty_end_ = std::max(dirty_end_, cursor_);
+        cursor_ = to;
+    }
+    ArenaChunk* map_chunk(std::size_t bytes) noexcept;
+    ArenaChunk* take_spare(std::size_t needed_bytes) noexcept;
+    void unmap_all(ArenaChunk*& list) noexcept;
+    void keep_spare(std::size_t limit_bytes) noexcept;
+
+    std::uintptr_t cursor_ = 0;
+    std::uintptr_t end_ = 0;
+    std::uintptr_t oversize_first_ = no_address; // the newest block with a mapping of its own
+    std::uintptr_t dirty_end_ = 0;               // of chunk_; or cursor_, where that is higher
+    ArenaChunk* chunk_ = nullptr;
+    ArenaChunk* oversize_ = nullptr;
+    ArenaChunk* spare_ = nullptr; // oldest first
+    std::size_t next_chunk_bytes_ = 0;
+    std::size_t next_oversize_serial_ = 0;
+    Options options_;
+    [[no_unique_address]] Source source_;
+};
+
+} // namespace alloclab
+
+#include <alloclab/alloc/detail/arena_growth.hpp>

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+namespace alloclab {
+
+// Every block is at least this aligned, whatever smaller alignment was asked for, unless an
+// allocator's header says otherwise: what the C library promises on x86-64.
+inline constexpr std::size_t default_alignment = 16;
+
+// What every allocator of the lab offers. `allocate(size, alignment)` returns a block of at least
+// `size` bytes at a multiple of `alignment`, or null; a size of zero gives a block of its own.
+// `deallocate(p, size, alignment)` takes it back, told what was asked for; null is ignored.
+// Requires: `alignment` is a power of two. Both are noexcept. A capability an allocator does not
+// have is absent, not a function that fails: ask with the concepts below.
+template <class A>
+concept Allocator = requires(A& allocator, void* block, std::size_t size, std::size_t alignment) {
+    { allocator.allocate(size, alignment) }
+    noexcept->std::same_as<void*>;
+    { allocator.deallocate(block, size, alignment) }
+    noexcept->std::same_as<void>;
+};
+
+// `resize(p, old_size, new_size, alignment)` changes a block's size where it stands; from then on
+// the block's size is `new_size`. Returns false, having changed nothing, where it cannot.
+template <class A>
+concept Resizable = Allocator<A> &&
+    requires(A& allocator, void* block, std::size_t size, std::size_t alignment) {
+    { allocator.resize(block, size, size, alignment) }
+    noexcept->std::same_as<bool>;
+};
+
+// `reset()` ends the life of every block at once; the allocator stays usable.
+template <class A>
+concept Resettable = Allocator<A> && requires(A& allocator) {
+    { allocator.reset() }
+    noexcept->std::same_as<void>;
+};
+
+// `owns(p)` tells whether memory of this allocator stands at `p`.
+template <class A>
+concept Owning = Allocator<A> && requires(const A& allocator, const void* block) {
+    { allocator.owns(block) }
+    noexcept->std::same_as<bool>;
+};
+
+// `usable_size(p)` tells how many bytes a live block really has, from its address alone.
+template <class A>
+concept Measurable = Allocator<A> && requires(const A& allocator, const void* block) {
+    { allocator.usable_size(block) }
+    noexcept->std::same_as<std::size_t>;
+};
+
+// `deallocate(p)` without the size, for callers who were never told it, like C's free.
+template <class A>
+concept UnsizedDeallocating = Allocator<A> && requires(A& allocator, void* block) {
+    { allocator.deallocate(block) }
+    noexcept->std::same_as<void>;
+};
+
+// `mark()` remembers a point, `rewind(mark)` ends the life of everything allocated since. Marks are
+// rewound in the opposite order they were taken in.
+template <class A>
+concept Rewindable = Allocator<A> && requires(A& allocator) {
+    { allocator.rewind(allocator.mark()) }
+    noexcept->std::same_as<void>;
+};
+
+// `stats()` tells what the allocator holds. All have `reserved_bytes` (mapped) and
+// `committed_bytes` (mapped and, as far as the allocator knows, backed by memory).
+template <class A>
+concept Reporting = Allocator<A> && requires(const A& allocator) {
+    { allocator.stats().reserved_bytes } -> std::convertible_to<std::size_t>;
+    { allocator.stats().committed_bytes } -> std::convertible_to<std::size_t>;
+};
+
+// Settings by name, without the heap: `set` returns false, having changed nothing, for a name it
+// does not know or a value it does not take.
+template <class O>
+concept OptionSet = std::default_initializable<O> &&
+    requires(O& options, std::string_view name, std::string_view value) {
+    { options.set(name, value) }
+    noexcept->std::same_as<bool>;
+};
+
+} // namespace alloclab

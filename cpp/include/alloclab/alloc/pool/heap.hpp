@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/alloc/pool/slabs.hpp>
+
+namespace alloclab::pool {
+
+// The part of a pool that all its threads share, and that serves what their caches do not: batches
+// of blocks of a class, and large blocks. Safe for any number of threads. It is opened by the first
+// request and has no destructor, so that it can serve a program's malloc until its very end;
+// whoever wants the memory back calls `close`.
+template <PageSource Source> class Heap {
+public:
+    using OpenHook = typename RunHeap<Source>::OpenHook;
+
+    constexpr explicit Heap(const PoolOptions& options = {}, Source source = Source{},
+                            OpenHook before_open = nullptr) noexcept
+        : runs_(options, std::move(source), before_open) {}
+    Heap(const Heap&) = delete;
+    Heap& operator=(const Heap&) = delete;
+
+    // Gives everything back. Requires: no thread is in the heap, and every cache was dropped.
+    void close() noexcept {
+        runs_.close();
+        slabs_.forget();
+    }
+
+    bool contains(const void* block) const noexcept { return runs_.region.contains(block); }
+    // Requires: contains(block), and it is the start of a live block or stands in a slab.
+    Kind kind_of(const void* block) const noexcept {
+        return runs_.region.kinds[runs_.region.offset_of(block) / unit_bytes];
+    }
+
+    // Puts blocks of a class into `out`, the one to use first at the end. `relieve(runs)` is as for
+    // RunHeap. Returns how many, at least one unless there is no memory; of a mid class one.
+    template <class Relieve>
+    std::uint32_t take(std::uint32_t class_idx, std::span<void*> out, Relieve&& relieve) noexcept;
+    void give(std::uint32_t class_idx, std::span<void* const> blocks) noexcept;
+    // Gives back one block of a mid class. Requires: the run heap's lock held.
+    void give_mid_locked(std::uint32_t class_idx, void* block) noexcept {
+        runs_.deallocate(runs_.region.unit_of(block), size_classes.classes[class_idx].run_units);
+    }
+
+    // A block of its own run: for sizes above small_max_bytes, and for any alignment.
+    template <class Relieve>
+    void* allocate_large(std::size_t size, std::size_t alignment, bool is_zeroed,
+                         Relieve&& relieve) noexcept;
+    void deallocate_large(void* block) noexcept;
+    // Changes a large block to another large size where it stands. Returns false where it cannot.
+    bool resize_large(void* block, std::size_t new_size) noexcept;
+    // The same, moving it if need be: by pages where the source can, else by copying. Null, and
+    // the block is as it was, when there is no memory.
+    template <class Relieve>
+    void* reallocate_large(void* block, std::size_t new_size, Relieve&& relieve) noexcept;
+
+    // Bytes of the run a large request of this size gets.
+    static std::size_t large_bytes_for(std::size_t size) noexcept {
+        return std::size_t{units_for(size)} * unit_bytes;
+    }
+    // Bytes a live block has; 0 for memory that is not the heap's.
+    std::size_t usable_size(const void* block) const noexcept;
+
+    // Around fork: the child must not inherit a lock another thread held.
+    void lock_all() noexcept {
+        slabs_.lock_all();
+        runs_.lock.lock();
+    }
+    void unlock_all() noexcept {
+        runs_.lock.unlock();
+        slabs_.unlock_all();
+    }
+
+    // `cached_bytes` is what the caller knows to be free in caches, `slot_bytes` what those caches
+    // take themselves. Cost: O(slabs); locks everything.
+    PoolStats stats(std::size_t cached_bytes, std::size_t slot_bytes) noexcept;
+    // Compares every count with what the tables say. For tests. Cost: O(units).
+    bool check_invariants() noexcept;
+
+    Source& source() noexcept { return runs_.source(); }
+
+private:
+    // From this size on, blocks are whole pages, so that a growing one can be moved by pages.
+    static constexpr std::size_t whole_page_min_bytes = std::size_t{1} << 20;
+
+    bool is_open() noexcept { return runs_.region.is_open() || runs_.open(); }
+    static std::uint32_t units_for(std::size_t size) noexcept {
+        const std::size_t step = size >= whole_page_min_bytes ? page_bytes : unit_bytes;
+        return static_cast<std::uint32_t>(align_up(size, step) / unit_bytes);
+    }
+    void mark_run(std::uint32_t unit, std::uint32_t count, Kind kind) noexcept {
+        runs_.region.kinds[unit + count - 1] = tail_kind;
+        runs_.region.kinds[unit] = kind;
+    }
+    void mark_large(std::uint32_t unit, std::uint32_t count) noexcept {
+        mark_run(unit, count, large_kind);
+        runs_.region.tags[unit] = count;
+    }
+    std::uint32_t trim_to_alignment(std::uint32_t unit, std::uint32_t count, std::uint32_t extra,
+                                    std::size_t alignment) noexcept;
+    bool move_pages(void* from, void* to, std::size_t bytes) noexcept;
+
+    RunHeap<Source> runs_;
+    Slabs<Source> slabs_;
+};
+
+} // namespace alloclab::pool
+
+#include <alloclab/alloc/pool/detail/heap_large.hpp>

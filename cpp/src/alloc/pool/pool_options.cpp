@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/alloc/pool/pool_options.hpp>
+
+#include <alloclab/alloc/option_text.hpp>
+
+namespace alloclab {
+namespace {
+
+bool parse_within(std::string_view text, std::size_t low, std::size_t high, std::size_t& out) {
+    std::size_t value = 0;
+    if (!parse_bytes(text, value) || value < low || value > high) {
+        return false;
+    }
+    out = value;
+    return true;
+}
+
+} // namespace
+
+bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
+    constexpr std::size_t mebibyte = std::size_t{1} << 20;
+    if (name == "region_bytes") {
+        return parse_within(value, mebibyte, std::size_t{1} << 40, region_bytes);
+    }
+    if (name == "purge") {
+        return parse_flag(value, purge);
+    }
+    if (name == "purge_slack_divisor") {
+        return parse_within(value, 1, 1024, purge_slack_divisor);
+    }
+    if (name == "huge_pages_from_bytes") {
+        return parse_bytes(value, huge_pages_from_bytes);
+    }
+    if (name == "populate_bytes") {
+        return parse_within(value, 0, 2 * mebibyte, populate_bytes);
+    }
+    return false;
+}
+
+} // namespace alloclab

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// The malloc family on the lab's Pool, to be preloaded: one heap, a cache a thread.
+
+#include "malloc_environment.hpp"
+
+#include <alloclab/alloc/malloc_face.hpp>
+#include <alloclab/alloc/option_list.hpp>
+#include <alloclab/alloc/pool.hpp>
+
+#include <pthread.h>
+
+namespace {
+
+using namespace alloclab;
+
+void read_options(PoolOptions& options) noexcept {
+    char buffer[512];
+    const auto bad_item = set_options(options, read_malloc_options(buffer, sizeof buffer));
+    if (!bad_item.empty()) {
+        report_bad_option("liballoclab_malloc_pool", bad_item);
+    }
+}
+
+void watch_thread(pool::ThreadCache&);
+
+// Initial-exec thread storage is what makes this worth preloading: no call to find it. It is small,
+// because it is part of every thread's stack; the slots are in the heap.
+constinit PoolHeap<OsPageSource> heap({}, {}, read_options);
+constinit thread_local pool::ThreadCache cache{watch_thread};
+
+pthread_key_t thread_end_key;
+pthread_once_t watch_once = PTHREAD_ONCE_INIT;
+
+void end_thread(void*) {
+    cache.retire(heap);
+}
+
+// A child of fork has one thread: it must not find a lock another thread held. What other threads
+// had cached is lost to it.
+void start_watching() {
+    pthread_key_create(&thread_end_key, end_thread);
+    pthread_atfork([] { heap.lock_all(); }, [] { heap.unlock_all(); }, [] { heap.unlock_all(); });
+}
+
+// Keys are destroyed after C++ thread-local objects; what allocates later still finds the heap.
+[[gnu::cold]] void watch_thread(pool::ThreadCache& attached) {
+    pthread_once(&watch_once, start_watching);
+    pthread_setspecific(thread_end_key, &attached);
+}
+
+struct Backend {
+    [[gnu::always_inline]] static void* allocate(std::size_t size) noexcept {
+        if (size <= pool::small_max_bytes) [[likely]] {
+            return cache.allocate(heap, size);
+        }
+        return cache.allocate_large(heap, size, 1, false);
+    }
+
+    static void* allocate_zeroed(std::size_t size) noexcept {
+        if (size > pool::small_max_bytes) {
+            return cache.allocate_large(heap, size, 1, true);
+        }
+        void* const block = cache.allocate(heap, size);
+        if (block != nullptr) {
+            // Blocks are whole 16s, and fixed lengths need no call.
+            __builtin_memset(block, 0, 16);
+            if (size > 16) {
+                __builtin_memset(static_cast<char*>(block) + 16, 0, size - 16);
+            }
+        }
+        return block;
+    }
+
+    static void* allocate_aligned(std::size_t size, std::size_t alignment) noexcept {
+        if (const std::size_t bytes = pool::aligned_class_bytes(size, alignment)) {
+            return cache.allocate(heap, bytes);
+        }
+        return cache.allocate_large(heap, size, alignment, false);
+    }
+
+    static void* reallocate(void* block, std::size_t size) noexcept {
+        const std::size_t old_size = heap.usable_size(block);
+        if (size > pool::small_max_bytes && heap.contains(block) &&
+            heap.kind_of(block) == pool::large_kind) {
+            return cache.reallocate_large(heap, block, size);
+        }
+        // A block that fits stays, unless a quarter of a larger one would lie idle.
+        if (size <= old_size && (old_size <= 64 || size > old_size - old_size / 4)) {
+            return block;
+        }
+        void* const moved = allocate(size);
+        if (moved != nullptr) {
+            __builtin_memcpy(moved, block, size < old_size ? size : old_size);
+            cache.deallocate(heap, block);
+        }
+        return moved;
+    }
+
+    [[gnu::always_inline]] static void deallocate(void* block) noexcept {
+        cache.deallocate(heap, block);
+    }
+
+    static std::size_t usable_size(void* block) noexcept {
+        return block != nullptr ? heap.usable_size(block) : 0;
+    }
+};
+
+using Face = MallocFace<Backend>;
+
+} // namespace
+
+#include "malloc_symbols.hpp"

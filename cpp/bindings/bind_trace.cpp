@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "bindings.hpp"
+#include "numpy.hpp"
+
+#include <alloclab/base/error.hpp>
+#include <alloclab/trace/reader.hpp>
+#include <alloclab/trace/summary_fields.hpp>
+#include <alloclab/trace/tables.hpp>
+
+#include <pybind11/stl.h>
+
+#include <mutex>
+
+namespace py = pybind11;
+
+namespace alloclab::bindings {
+
+namespace {
+
+// A reader that Python threads may share: decoding runs without the GIL, one at a time.
+class SharedReader {
+public:
+    explicit SharedReader(const std::string& path) : reader_(std::filesystem::path(path)) {}
+
+    template <class Decode> auto decode(Decode&& decode_from) {
+        const py::gil_scoped_release release;
+        const std::lock_guard lock(mutex_);
+        return decode_from(reader_);
+    }
+    const TraceReader& reader() const { return reader_; }
+
+private:
+    TraceReader reader_;
+    std::mutex mutex_;
+};
+
+py::dict summary(const SharedReader& self) {
+    py::dict result;
+    for_each_field(self.reader().summary(), [&](const char* name, std::uint64_t value) {
+        result[name] = value;
+    });
+    return result;
+}
+
+py::dict chunk(SharedReader& self, std::size_t index) {
+    if (index >= self.reader().chunks().size()) {
+        throw py::index_error("the trace has " + std::to_string(self.reader().chunks().size()) +
+                              " chunks");
+    }
+    EventColumns columns = self.decode(
+        [&](TraceReader& reader) { return read_event_columns(reader, index); });
+    py::dict result;
+    result["kind"] = to_numpy(std::move(columns.kind));
+    result["call"] = to_numpy(std::move(columns.call));
+    result["thread"] = to_numpy(std::move(columns.thread));
+    result["object"] = to_numpy(std::move(columns.object));
+    result["size"] = to_numpy(std::move(columns.size));
+    result["alignment"] = to_numpy(std::move(columns.alignment));
+    result["time_ns"] = to_numpy(std::move(columns.time_ns));
+    result["value"] = to_numpy(std::move(columns.value), 3);
+    return result;
+}
+
+py::dict objects(SharedReader& self) {
+    ObjectTable table = self.decode([](TraceReader& reader) { return read_object_table(reader); });
+    py::dict result;
+    result["size"] = to_numpy(std::move(table.size));
+    result["max_size"] = to_numpy(std::move(table.max_size));
+    result["birth"] = to_numpy(std::move(table.birth));
+    result["death"] = to_numpy(std::move(table.death));
+    result["birth_thread"] = to_numpy(std::move(table.birth_thread));
+    result["death_thread"] = to_numpy(std::move(table.death_thread));
+    result["reallocations"] = to_numpy(std::move(table.reallocations));
+    result["is_region"] = to_numpy(std::move(table.is_region));
+    return result;
+}
+
+py::dict footprint(SharedReader& self) {
+    FootprintTable table =
+        self.decode([](TraceReader& reader) { return read_footprint_table(reader); });
+    py::dict result;
+    result["event"] = to_numpy(std::move(table.event));
+    result["anonymous_bytes"] = to_numpy(std::move(table.anonymous_bytes));
+    result["file_bytes"] = to_numpy(std::move(table.file_bytes));
+    result["page_faults"] = to_numpy(std::move(table.page_faults));
+    return result;
+}
+
+py::dict touched(const SharedReader& self) {
+    const auto& rows = self.reader().touched();
+    const auto column = [&](auto&& field) {
+        std::vector<std::int64_t> values;
+        values.reserve(rows.size());
+        for (const Touched& row : rows) {
+            values.push_back(static_cast<std::int64_t>(field(row)));
+        }
+        return to_numpy(std::move(values));
+    };
+    py::dict result;
+    result["event"] = column([](const Touched& row) { return row.event; });
+    result["pages"] = column([](const Touched& row) { return row.pages; });
+    result["resident_at_birth"] = column([](const Touched& row) { return row.resident_at_birth; });
+    result["resident_at_death"] = column([](const Touched& row) { return row.resident_at_death; });
+    result["is_prefix"] = column([](const Touched& row) { return row.is_prefix; });
+    return result;
+}
+
+} // namespace
+
+void bind_trace(py::module_& module) {
+    py::class_<SharedReader>(module, "TraceReader")
+        .def(py::init<const std::string&>(), py::arg("path"))
+        .def_property_readonly("path", [](const SharedReader& self) { return self.reader().name(); })
+        .def_property_readonly("file_bytes",
+                               [](const SharedReader& self) { return self.reader().file_bytes(); })
+        .def_property_readonly(
+            "metadata_json", [](const SharedReader& self) { return self.reader().metadata_json(); })
+        .def_property_readonly("names",
+                               [](const SharedReader& self) { return self.reader().names(); })
+        .def_property_readonly("summary", &summary)
+        .def_property_readonly(
+            "chunk_count", [](const SharedReader& self) { return self.reader().chunks().size(); })
+        .def("chunk", &chunk, py::arg("index"))
+        .def("objects", &objects)
+        .def("footprint", &footprint)
+        .def("touched", &touched);
+
+    py::dict kinds;
+    for (unsigned code = 0; code < 0x80; ++code) {
+        if (operands_of(static_cast<std::uint8_t>(code)).is_known) {
+            const EventKind kind = kind_of(static_cast<std::uint8_t>(code));
+            kinds[py::str(std::string(event_kind_name(kind)))] = static_cast<unsigned>(kind);
+        }
+    }
+    module.attr("event_kinds") = kinds;
+}
+
+} // namespace alloclab::bindings

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "bindings.hpp"
+
+#include <alloclab/base/error.hpp>
+
+namespace py = pybind11;
+
+namespace {
+
+// The lab's Python errors, set from the one place that knows both sides.
+void translate(std::exception_ptr thrown) {
+    const auto raise = [](const char* name, const char* message) {
+        const py::object type = py::module_::import("alloclab.errors").attr(name);
+        py::set_error(type, message);
+    };
+    try {
+        std::rethrow_exception(std::move(thrown));
+    } catch (const alloclab::TraceError& error) {
+        raise("TraceError", error.what());
+    } catch (const alloclab::Error& error) {
+        raise("Error", error.what());
+    }
+}
+
+} // namespace
+
+PYBIND11_MODULE(_core, module) {
+    module.doc() = "The compiled core of alloclab; use the package alloclab, not this.";
+    module.attr("version") = ALLOCLAB_VERSION;
+    module.attr("build_type") = ALLOCLAB_BUILD_TYPE;
+    py::register_local_exception_translator(translate);
+    alloclab::bindings::bind_trace(module);
+    alloclab::bindings::bind_seal(module);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/trace/tables.hpp>
+
+#include <algorithm>
+
+namespace alloclab {
+
+namespace {
+
+std::uint64_t interpolated_ns(const std::vector<std::uint64_t>& stamps, std::uint64_t index) {
+    constexpr std::uint64_t stride = trace_format::events_per_time_stamp;
+    const std::uint64_t at = index / stride;
+    if (at + 1 >= stamps.size()) {
+        return stamps[at];
+    }
+    return stamps[at] + (stamps[at + 1] - stamps[at]) * (index % stride) / stride;
+}
+
+bool is_code(const Event& event, EventKind kind) {
+    return event.code == static_cast<std::uint8_t>(kind);
+}
+
+} // namespace
+
+EventColumns read_event_columns(TraceReader& reader, std::size_t index) {
+    const ChunkColumns chunk = reader.read_chunk(index);
+    const std::vector<std::uint64_t> stamps = chunk.time_stamps_ns();
+    const std::size_t rows = chunk.events();
+    EventColumns columns;
+    columns.kind.resize(rows);
+    columns.call.resize(rows);
+    columns.thread.resize(rows);
+    columns.object.resize(rows);
+    columns.size.resize(rows);
+    columns.alignment.resize(rows);
+    columns.time_ns.resize(rows);
+    columns.value.resize(rows * 3);
+    std::size_t row = 0;
+    chunk.visit([&](const Event& event) {
+        columns.kind[row] = static_cast<std::uint8_t>(kind_of(event.code));
+        columns.call[row] = event.code < 0x20 ? event.code & 0x0f : 0;
+        columns.thread[row] = event.thread;
+        columns.object[row] = event.object;
+        columns.size[row] = event.size;
+        columns.alignment[row] =
+            event.alignment_log2 == 0 ? 0 : std::uint64_t{1} << event.alignment_log2;
+        columns.time_ns[row] = interpolated_ns(stamps, row);
+        std::copy_n(event.values, 3, columns.value.begin() + static_cast<std::ptrdiff_t>(row * 3));
+        ++row;
+    });
+    return columns;
+}
+
+ObjectTable read_object_table(TraceReader& reader) {
+    ObjectTable table;
+    std::int64_t index = 0;
+    const auto add = [&](const Event& event, std::uint64_t size, bool is_region) {
+        table.size.push_back(size);
+        table.max_size.push_back(size);
+        table.birth.push_back(index);
+        table.death.push_back(ObjectTable::alive);
+        table.birth_thread.push_back(event.thread);
+        table.death_thread.push_back(0);
+        table.reallocations.push_back(0);
+        table.is_region.push_back(is_region);
+    };
+    for (std::size_t chunk_index = 0; chunk_index < reader.chunks().size(); ++chunk_index) {
+        const ChunkColumns chunk = reader.read_chunk(chunk_index);
+        chunk.visit([&](const Event& event) {
+            const Operands operands = operands_of(event.code);
+            if (operands.object && event.object >= table.size.size()) {
+                chunk.fail(static_cast<std::uint64_t>(index), "names an object out of order");
+            }
+            if (operands.creates_object) {
+                const bool is_split = is_code(event, EventKind::split);
+                const std::uint64_t parent = is_split ? table.max_size[event.object] : 0;
+                add(event, parent > event.size && is_split ? parent - event.size : event.size,
+                    event.code >= 0x30);
+            } else if (operands.ends_object) {
+                table.death[event.object] = index;
+                table.death_thread[event.object] = event.thread;
+            } else if (is_code(event, EventKind::reallocate)) {
+                ++table.reallocations[event.object];
+                table.max_size[event.object] =
+                    std::max(table.max_size[event.object], event.size);
+            }
+            ++index;
+        });
+    }
+    return table;
+}
+
+FootprintTable read_footprint_table(TraceReader& reader) {
+    FootprintTable table;
+    std::uint64_t index = 0;
+    for (std::size_t chunk_index = 0; chunk_index < reader.chunks().size(); ++chunk_index) {
+        reader.read_chunk(chunk_index).visit([&](const Event& event) {
+            if (is_code(event, EventKind::footprint)) {
+                table.event.push_back(index);
+                table.anonymous_bytes.push_back(event.values[0]);
+                table.file_bytes.push_back(event.values[1]);
+                table.page_faults.push_back(event.values[2]);
+            }
+            ++index;
+        });
+    }
+    return table;
+}
+
+} // namespace alloclab

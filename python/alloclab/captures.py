@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""What a recording leaves behind: captures, and the traces they are sealed into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from alloclab import _core
+from alloclab.errors import Error, TraceError, UsageError
+from alloclab.traces import SUFFIX, Trace
+
+CAPTURE_SUFFIX = ".alloccap"
+DEFAULT_LEVEL = 9
+"""zstd's level: 9 still seals faster than a program allocates; 19 is for traces to be kept."""
+
+
+class Capture:
+    """The traces of one recording, one for each process image.
+
+    Args:
+        folder: where the sealed traces lie.
+        traces: the traces, in the order in which their processes started.
+        warnings: one line for each thing that was not recorded, and why.
+        returncode: what the recorded command ended with, or None.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        traces: Sequence[Trace],
+        *,
+        warnings: Sequence[str] = (),
+        returncode: int | None = None,
+    ) -> None:
+        self.folder = folder
+        self.traces = tuple(traces)
+        self.warnings = tuple(warnings)
+        self.returncode = returncode
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Capture:
+        """Opens the sealed traces of a folder. Raises UsageError when there are none."""
+        place = Path(folder)
+        if not place.is_dir():
+            raise UsageError(f"{place}: no such folder")
+        traces = [Trace(path) for path in sorted(place.glob(f"*{SUFFIX}"))]
+        if not traces:
+            raise UsageError(f"{place}: holds no {SUFFIX} file")
+        return cls(place, sorted(traces, key=_start))
+
+    def largest(self) -> Trace:
+        """Returns the trace with the most events. Raises Error when there is none."""
+        if not self.traces:
+            raise Error(f"{self.folder}: nothing was recorded")
+        return max(self.traces, key=len)
+
+    def __getitem__(self, name: str) -> Trace:
+        """Returns the only trace of the program of that name.
+
+        Raises:
+            KeyError: no image has the name, or several do; the message lists them.
+        """
+        found = [trace for trace in self.traces if trace.name == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            paths = ", ".join(trace.path.name for trace in found)
+            raise KeyError(f"{len(found)} images are called {name!r}: {paths}; open one by path")
+        names = ", ".join(sorted({trace.name for trace in self.traces})) or "none"
+        raise KeyError(f"no recorded image is called {name!r}; there are {names}")
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self.traces)
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def __repr__(self) -> str:
+        names = ", ".join(trace.name for trace in self.traces)
+        return f"<Capture {self.folder}: {names}>"
+
+
+def seal_file(
+    capture: str | Path,
+    trace: str | Path | None = None,
+    *,
+    level: int = DEFAULT_LEVEL,
+    redact: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Trace:
+    """Seals one capture into a trace.
+
+    Args:
+        capture: the file the recorder left behind; it may lack its end.
+        trace: the file to write; by default beside the capture, named after the program.
+        level: zstd's level, 1 to 22.
+        redact: keep a hash in place of each path and argument.
+        progress: called with bytes read and bytes in all.
+
+    Raises:
+        TraceError: the bytes are no capture; says where and why.
+        Error: a file cannot be read or written.
+    """
+    header = _core.read_capture_header(str(capture))
+    metadata = _metadata(header, redact)
+    if trace is None:
+        trace = Path(capture).parent / f"{Path(header['image']).name}-{header['pid']}{SUFFIX}"
+    _core.seal(
+        str(capture), str(trace), level=level, metadata_json=json.dumps(metadata), progress=progress
+    )
+    return Trace(trace)
+
+
+def seal(folder: str | Path, *, level: int = DEFAULT_LEVEL, redact: bool = False) -> Capture:
+    """Seals every capture in a folder: what `record` does at its end, alone, after a crash.
+
+    A capture that cannot be sealed is a warning and stays where it is; the others are sealed.
+
+    Raises:
+        UsageError: the folder does not exist or holds no capture.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise UsageError(f"{place}: no such folder")
+    captures = sorted(place.glob(f"*{CAPTURE_SUFFIX}"))
+    if not captures:
+        raise UsageError(f"{place}: holds no {CAPTURE_SUFFIX} file, so there is nothing to seal")
+    traces, warnings = [], []
+    for capture in captures:
+        try:
+            traces.append(seal_file(capture, level=level, redact=redact))
+        except TraceError as error:
+            warnings.append(f"not sealed: {error}")
+    return Capture(place, sorted(traces, key=_start), warnings=warnings)
+
+
+def _start(trace: Trace) -> tuple[int, str]:
+    start = trace.metadata.get("start_wall_ns")
+    return (start if isinstance(start, int) else 0, trace.path.name)
+
+
+def _metadata(header: dict[str, Any], redact: bool) -> dict[str, Any]:
+    """Returns what a trace says of its recording: the capture's header and this machine's."""
+    metadata = dict(header)
+    if redact:
+        metadata["image"] = _hashed(metadata["image"])
+        metadata["arguments"] = [_hashed(argument) for argument in metadata["arguments"]]
+        metadata["is_redacted"] = True
+    metadata["kernel"] = platform.release()
+    metadata["machine"] = platform.machine()
+    metadata["sealed_by"] = f"alloclab {_core.version}"
+    return metadata
+
+
+def _hashed(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Sealed traces: what a recorded program's heap did, as counts and as NumPy columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alloclab import _core
+from alloclab.errors import NotMeasured, TraceError
+from alloclab.units import format_bytes
+
+SUFFIX = ".alloctrace"
+KINDS: Mapping[str, int] = _core.event_kinds
+"""The number each kind of event has in `Chunk.kind`, by name."""
+
+Columns = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of a trace as columns of equal length, a row an event.
+
+    `kind` holds the numbers of `KINDS`; `call` says which call made an allocation; `size` and
+    `alignment` are bytes; `time_ns` counts from the first event, interpolated; `value` has three
+    columns for the operands of scopes, marks and footprints.
+    """
+
+    first_event: int
+    kind: npt.NDArray[np.uint8]
+    call: npt.NDArray[np.uint8]
+    thread: npt.NDArray[np.uint32]
+    object: npt.NDArray[np.uint64]
+    size: npt.NDArray[np.uint64]
+    alignment: npt.NDArray[np.uint64]
+    time_ns: npt.NDArray[np.uint64]
+    value: npt.NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def is_kind(self, name: str) -> npt.NDArray[np.bool_]:
+        """Returns a mask of the events of one kind, for instance "free"."""
+        if name not in KINDS:
+            raise ValueError(f"no event kind {name!r}; there are {', '.join(KINDS)}")
+        return self.kind == KINDS[name]
+
+
+class Summary(dict[str, int]):
+    """What a whole trace adds up to; prints as a short account."""
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self['events']:,} events of {self['threads']} thread(s) in "
+            f"{self['duration_ns'] / 1e9:.2f} s",
+            f"{self['allocations']:,} allocations, {self['frees']:,} frees, "
+            f"{self['reallocations']:,} reallocations, {self['failed_calls']:,} failed",
+            f"{format_bytes(self['requested_total_bytes'])} requested in all, at most "
+            f"{format_bytes(self['peak_requested_live_bytes'])} live at once "
+            f"(event {self['peak_requested_event']:,})",
+            f"{format_bytes(self['peak_mapped_live_bytes'])} mapped by the program itself at most, "
+            f"in {self['maps']:,} regions",
+            f"{self['live_objects_at_end']:,} objects alive at the end, "
+            f"{self['cross_thread_frees']:,} freed by another thread",
+        ]
+        doubts = [
+            f"{self[name]:,} {text}"
+            for name, text in (
+                ("unknown_frees", "frees of unknown addresses"),
+                ("missed_frees", "frees not seen"),
+                ("inversions", "inversions repaired"),
+                ("lost_events", "events lost"),
+            )
+            if self[name]
+        ]
+        if not self["is_complete"]:
+            doubts.append("the end of the program was not seen")
+        return "\n".join([*lines, *(["but " + ", ".join(doubts)] if doubts else [])])
+
+
+class Trace:
+    """One sealed trace. Immutable; chunks are decoded when they are asked for.
+
+    Cost: opening reads the footer. `objects()` and `footprint()` decode the whole trace.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._reader = _core.TraceReader(str(path))
+        try:
+            metadata = json.loads(self._reader.metadata_json)
+        except ValueError as error:
+            raise TraceError(f"{path}: the metadata is not JSON: {error}") from None
+        if not isinstance(metadata, dict):
+            raise TraceError(f"{path}: the metadata is no JSON object")
+        self.metadata: Mapping[str, Any] = metadata
+        self._footprint: Columns | None = None
+
+    def summary(self) -> Summary:
+        """Returns the counts and totals of the whole trace, by name."""
+        return Summary(self._reader.summary)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yields the trace chunk by chunk, in order, however long it is."""
+        first_event = 0
+        for index in range(self._reader.chunk_count):
+            chunk = Chunk(first_event, **self._reader.chunk(index))
+            first_event += len(chunk)
+            yield chunk
+
+    def objects(self) -> Columns:
+        """Returns one row an object, block or mapped region, in the order of their births.
+
+        Columns: `size` as first requested and `max_size` after reallocations, in bytes; `birth` and
+        `death`, event indices, a death of -1 for what was alive at the end; `birth_thread`,
+        `death_thread`, `reallocations`, `is_region`.
+        """
+        return self._reader.objects()
+
+    def footprint(self) -> Columns:
+        """Returns the recorded program's own resident memory, sample after sample.
+
+        Columns: `event`, `anonymous_bytes`, `file_bytes`, `page_faults` since the process began.
+        """
+        if self._footprint is None:
+            self._footprint = self._reader.footprint()
+        return self._footprint
+
+    def touched(self) -> Columns:
+        """Returns how much of each large block and region the program touched.
+
+        Columns: `event` that gave it its size, `pages`, `resident_at_birth` and
+        `resident_at_death` in pages (-1: unknown), `is_prefix`.
+        """
+        return self._reader.touched()
+
+    @property
+    def names(self) -> list[str]:
+        """The interned names that marks and scopes refer to by index."""
+        return self._reader.names
+
+    @property
+    def uncertain_touched_ratio(self) -> float:
+        """Of the large blocks' pages resident at their end, the share that was so at birth.
+
+        Nobody knows whether the program touched those. Raises NotMeasured where nothing was
+        recorded.
+        """
+        rows = self.touched()
+        is_known = (rows["resident_at_birth"] >= 0) & (rows["resident_at_death"] >= 0)
+        at_death = rows["resident_at_death"][is_known]
+        if not at_death.sum():
+            raise NotMeasured("the trace does not know what large blocks were touched")
+        at_birth = np.minimum(rows["resident_at_birth"][is_known], at_death)
+        return float(at_birth.sum() / at_death.sum())
+
+    @property
+    def name(self) -> str:
+        """The recorded program's name, or the file's."""
+        image = self.metadata.get("image")
+        return Path(image).name if isinstance(image, str) and image else self.path.stem
+
+    def __len__(self) -> int:
+        return self._reader.summary["events"]
+
+    def __repr__(self) -> str:
+        return f"<Trace {self.name}: {len(self):,} events, {self.path}>"
+
+    def _repr_html_(self) -> str:
+        text = str(self.summary()).replace("&", "&amp;").replace("<", "&lt;")
+        return f"<b>{self.name}</b><pre>{text}</pre>"
+
+
+def open_trace(path: str | Path) -> Trace:
+    """Opens a sealed trace.
+
+    Raises:
+        TraceError: the bytes are not a whole trace; says where and why.
+        Error: the file cannot be read.
+    """
+    return Trace(path)

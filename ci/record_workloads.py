@@ -48,15 +48,17 @@ def record_workload(name: str) -> Path:
             "HOME": str(scratch),
             "LC_ALL": "C.UTF-8",
         }
-        capture = al.record(
+        recording = scratch / "recording"
+        left = al.record(
             command_of(workload, scratch),
-            output=scratch / "recording",
+            output=recording,
             cwd=scratch,
             env=environment,
-            level=SMALLEST,
+            seal=False,
         )
-        if capture.returncode != 0:
-            raise SystemExit(f"{name}: the program ended with {capture.returncode}")
+        if left.returncode != 0:
+            raise SystemExit(f"{name}: the program ended with {left.returncode}")
+        capture = al.seal(recording, level=SMALLEST)
         shutil.copyfile(capture[workload["image"]].path, destination)
     return destination
 

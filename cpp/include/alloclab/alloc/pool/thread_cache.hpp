@@ -70,13 +70,9 @@ public:
     // A block larger than small_max_bytes, or of an alignment no class has.
     template <PageSource Source>
     void* allocate_large(Heap<Source>& heap, std::size_t size, std::size_t alignment,
-                         bool is_zeroed) noexcept {
-        return heap.allocate_large(size, alignment, is_zeroed, relief());
-    }
+                         bool is_zeroed) noexcept;
     template <PageSource Source>
-    void* reallocate_large(Heap<Source>& heap, void* block, std::size_t new_size) noexcept {
-        return heap.reallocate_large(block, new_size, relief());
-    }
+    void* reallocate_large(Heap<Source>& heap, void* block, std::size_t new_size) noexcept;
 
     // Gives every cached block back to the heap.
     template <PageSource Source> void flush(Heap<Source>& heap) noexcept;
@@ -136,6 +132,19 @@ private:
     AttachHook on_attach_;
     State state_ = State::unattached;
 };
+
+// Defined here because clang knows what `relief` returns only behind the class.
+template <PageSource Source>
+void* ThreadCache::allocate_large(Heap<Source>& heap, std::size_t size, std::size_t alignment,
+                                  bool is_zeroed) noexcept {
+    return heap.allocate_large(size, alignment, is_zeroed, relief());
+}
+
+template <PageSource Source>
+void* ThreadCache::reallocate_large(Heap<Source>& heap, void* block,
+                                    std::size_t new_size) noexcept {
+    return heap.reallocate_large(block, new_size, relief());
+}
 
 // Gets the thread its slots. Returns false when it must do without: it has ended, or there is no
 // memory for them, or it is this very call that needs memory.

@@ -12,11 +12,13 @@ from alloclab.allocators import Allocator
 from alloclab.errors import UsageError
 from alloclab.replay.child import DEFAULT_TIMEOUT_S, Order, Progress
 from alloclab.replay.metrics import METRICS, Metric, Parts, Timeline, timeline_of
-from alloclab.replay.run import Run
+from alloclab.replay.run import Figure, Run
 from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
 
 __all__ = [
+    "MEASURES",
     "METRICS",
+    "Figure",
     "Metric",
     "NullReplay",
     "Order",

@@ -24,7 +24,7 @@ SPECS: list[al.Allocator] = [
     al.Mimalloc(large_os_pages=True, reset_delay=0),
     al.Tcmalloc(max_total_thread_cache="32 MiB", release_rate=5),
     al.Pool(),
-    al.Pool(huge_pages=True),
+    al.Pool(purge=False, huge_pages_from="24 MiB"),
     al.Arena(),
     al.Arena(initial="1 MiB", growth=1.5),
     al.Freelist(block=256),
@@ -83,7 +83,7 @@ def test_an_unknown_allocator_is_named_with_the_known_ones() -> None:
         ("arena:initial=big", "arena: initial: not a size: 'big'"),
         ("arena:growth=-1", "arena: growth: not a positive number"),
         ("jemalloc:narenas=one", "jemalloc: narenas: not a whole number: 'one'"),
-        ("pool:huge_pages=maybe", "pool: huge_pages: neither true nor false: 'maybe'"),
+        ("pool:purge=maybe", "pool: purge: neither true nor false: 'maybe'"),
         ("preload:", "preload: path: no path given"),
     ],
 )

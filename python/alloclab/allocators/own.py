@@ -78,11 +78,19 @@ class Pool(OwnAllocator):
     """A general-purpose allocator of size classes without headers.
 
     Args:
-        huge_pages: ask the system for huge pages once the heap is large.
+        purge: give free memory back where fresh pages would set a new peak.
+        purge_slack_divisor: what is kept all the same, as the peak divided by this.
+        huge_pages_from: the use from which the heap grows by huge pages; 0 is never.
+        populate: how much fresh memory is faulted in at once; 0 leaves it to faults.
+        region: the address space reserved.
     """
 
     name = "pool"
-    huge_pages: bool | None = flag_option("huge_pages")
+    purge: bool | None = flag_option("purge")
+    purge_slack_divisor: int | None = count_option("purge_slack_divisor")
+    huge_pages_from: int | str | None = size_option("huge_pages_from_bytes")
+    populate: int | str | None = size_option("populate_bytes")
+    region: int | str | None = size_option("region_bytes")
 
 
 @dataclass(frozen=True)

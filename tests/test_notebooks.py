@@ -48,7 +48,9 @@ def test_every_notebook_opens_with_its_parameters_and_ends_with_its_claim(checko
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_it_runs_from_a_clean_kernel(checkout: Path, tmp_path: Path, name: str) -> None:
     small_program = tmp_path / "small.cpp"
-    small_program.write_text("#include <map>\n#include <string>\nstd::map<std::string, int> words;\n")
+    small_program.write_text(
+        "#include <map>\n#include <string>\nstd::map<std::string, int> words;\n"
+    )
     notebook = notebooks(checkout)[name]
     override = nbformat.v4.new_code_cell(SMALL[name].format(small_program=str(small_program)))
     notebook.cells.insert(parameters_index(notebook) + 1, override)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""What the documents say can be followed: links lead somewhere, examples are real."""
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import alloclab
+from alloclab import cli
+
+
+def documents(checkout: Path) -> list[Path]:
+    names = [*checkout.glob("*.md"), checkout / "cpp" / "README.md"]
+    return sorted([*names, *(checkout / "docs").rglob("*.md")])
+
+
+def code_blocks(text: str) -> list[str]:
+    """The indented blocks of a document, as they would be typed."""
+    blocks, lines = [], []
+    for line in [*text.splitlines(), "end"]:
+        if line.startswith("    ") or (lines and not line.strip()):
+            lines.append(line[4:])
+        elif lines:
+            blocks.append("\n".join(lines).rstrip())
+            lines = []
+    return blocks
+
+
+def test_every_link_between_documents_leads_somewhere(checkout: Path) -> None:
+    broken = []
+    for document in documents(checkout):
+        for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
+            if "://" not in target and not (document.parent / target).exists():
+                broken.append(f"{document.relative_to(checkout)}: {target}")
+    assert broken == []
+
+
+def test_the_python_of_the_readme_names_what_there_is(checkout: Path) -> None:
+    blocks = code_blocks((checkout / "README.md").read_text(encoding="utf-8"))
+    examples = [block for block in blocks if block.startswith("import alloclab as al")]
+    assert len(examples) >= 2
+    for block in examples:
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id == "al":
+                    assert hasattr(alloclab, node.attr), node.attr
+
+
+def test_the_commands_of_the_readme_have_their_verbs(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = code_blocks((checkout / "README.md").read_text(encoding="utf-8"))
+    commands = [
+        shlex.split(line)
+        for block in blocks
+        for line in block.splitlines()
+        if line.startswith("alloclab ")
+    ]
+    assert len(commands) >= 5
+    for verb in sorted({words[1] for words in commands}):
+        with pytest.raises(SystemExit) as end:
+            cli.main([verb, "--help"])
+        assert end.value.code == 0
+        assert "xample" in capsys.readouterr().out
+
+
+def test_the_scripts_the_documents_name_exist(checkout: Path) -> None:
+    for document in documents(checkout):
+        for script in re.findall(r"\bci/\w+\.(?:sh|py)\b", document.read_text(encoding="utf-8")):
+            assert (checkout / script).is_file(), f"{document.name}: {script}"

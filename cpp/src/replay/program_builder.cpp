@@ -32,6 +32,91 @@ ProgramBuilder::ProgramBuilder(TraceReader& reader, Options options)
     }
 }
 
+std::uint64_t ProgramBuilder::max_batch_ops() const {
+    return std::min(std::max<std::uint64_t>(options_.batch_events, trace_format::max_chunk_events),
+                    reader_.summary().events);
+}
+
+[[gnu::always_inline]] inline void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
+                              std::uint64_t touched_bytes) {
+    SlotState& state = state_[slot];
+    requested_live_bytes_ += size - state.size;
+    touched_live_bytes_ += touched_bytes - state.touched_bytes;
+    allocated_bytes_ += size > state.size ? size - state.size : 0;
+    state = {size, touched_bytes};
+    if (requested_live_bytes_ > peak_requested_live_bytes_) {
+        peak_requested_live_bytes_ = requested_live_bytes_;
+        peak_requested_event_ = event_;
+    }
+    peak_touched_live_bytes_ = std::max(peak_touched_live_bytes_, touched_live_bytes_);
+}
+
+[[gnu::always_inline]] inline std::uint32_t ProgramBuilder::new_slot(std::uint64_t object) {
+    const std::uint32_t slot = slots_.insert(object);
+    if (slot >= state_.size()) {
+        state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
+    }
+    state_[slot] = {};
+    return slot;
+}
+
+[[gnu::always_inline]] inline void ProgramBuilder::add_allocation(const Event& event) {
+    const std::uint32_t slot = new_slot(event.object);
+    const bool is_zeroed = event.code == 1;
+    const bool is_large = event.size >= 64_KiB;
+    if (event.code >= 4 || is_large) [[unlikely]] {
+        WideOp wide{.code = is_zeroed ? WideCode::allocate_zero : WideCode::allocate,
+                    .size = event.size};
+        if (event.code >= 4) {
+            wide.code = WideCode::allocate_aligned;
+            wide.alignment = event.code >= 7 ? page_bytes
+                                             : std::max<std::uint64_t>(
+                                                   8, std::uint64_t{1} << event.alignment_log2);
+        }
+        const bool is_recorded = options_.touch == Touch::recorded && is_large;
+        wide.touch_pages = pages_to_touch(is_recorded ? touched_row() : nullptr, event.size, wide);
+        set_live(slot, event.size, std::min(event.size, wide.touch_pages * page_bytes));
+        add_wide(slot, wide);
+        return;
+    }
+    set_live(slot, event.size, event.size);
+    program_->ops.push_back(
+        Op::make(is_zeroed ? OpCode::allocate_zero : OpCode::allocate, slot, event.size));
+}
+
+[[gnu::always_inline]] inline void ProgramBuilder::add_free(const Event& event, const ChunkColumns& chunk) {
+    const std::uint32_t slot = slots_.take(event.object);
+    if (slot == SlotMap::none || state_[slot].is_region) [[unlikely]] {
+        fail(chunk, "frees an object that is no live block");
+    }
+    const SlotState& state = state_[slot];
+    requested_live_bytes_ -= state.size;
+    touched_live_bytes_ -= state.touched_bytes;
+    program_->ops.push_back(Op::make(OpCode::free, slot, 0));
+}
+
+[[gnu::always_inline]] inline void ProgramBuilder::add(const Event& event, const ChunkColumns& chunk) {
+    if (event_ >= options_.stop_after_events) [[unlikely]] {
+        return;
+    }
+    if (event.code < 0x10) {
+        add_allocation(event);
+    } else if (event.code == static_cast<std::uint8_t>(EventKind::free) ||
+               event.code == static_cast<std::uint8_t>(EventKind::reallocate_zero)) {
+        add_free(event, chunk);
+    } else if (event.code == static_cast<std::uint8_t>(EventKind::reallocate)) {
+        add_reallocation(event, chunk);
+    } else {
+        add_region(event, chunk);
+    }
+    allocator_calls_ += is_allocator_call(event.code);
+    ++event_;
+    if (event_ >= next_sample_event_ || requested_live_bytes_ > next_sample_peak_bytes_)
+        [[unlikely]] {
+        sample();
+    }
+}
+
 bool ProgramBuilder::next(Program& program) {
     program.ops.clear();
     program.wide.clear();
@@ -58,27 +143,6 @@ bool ProgramBuilder::next(Program& program) {
     return true;
 }
 
-inline void ProgramBuilder::add(const Event& event, const ChunkColumns& chunk) {
-    if (event_ >= options_.stop_after_events) [[unlikely]] {
-        return;
-    }
-    if (event.code < 0x10) {
-        add_allocation(event);
-    } else if (event.code == static_cast<std::uint8_t>(EventKind::free)) {
-        add_free(event, chunk);
-    } else if (event.code == static_cast<std::uint8_t>(EventKind::reallocate)) {
-        add_reallocation(event, chunk);
-    } else {
-        add_region(event, chunk);
-    }
-    allocator_calls_ += is_allocator_call(event.code);
-    ++event_;
-    if (event_ >= next_sample_event_ || requested_live_bytes_ > next_sample_peak_bytes_)
-        [[unlikely]] {
-        sample();
-    }
-}
-
 // The row of the touched table about the event being added, if there is one.
 const Touched* ProgramBuilder::touched_row() {
     const auto& rows = reader_.touched();
@@ -100,67 +164,9 @@ std::uint64_t ProgramBuilder::pages_to_touch(const Touched* row, std::uint64_t s
     return std::min(row->resident_at_death, spanned_pages(size) + 1);
 }
 
-void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
-                              std::uint64_t touched_bytes) {
-    SlotState& state = state_[slot];
-    requested_live_bytes_ += size - state.size;
-    touched_live_bytes_ += touched_bytes - state.touched_bytes;
-    allocated_bytes_ += size > state.size ? size - state.size : 0;
-    state = {size, touched_bytes};
-    if (requested_live_bytes_ > peak_requested_live_bytes_) {
-        peak_requested_live_bytes_ = requested_live_bytes_;
-        peak_requested_event_ = event_;
-    }
-    peak_touched_live_bytes_ = std::max(peak_touched_live_bytes_, touched_live_bytes_);
-}
-
 void ProgramBuilder::add_wide(std::uint32_t slot, const WideOp& wide) {
     program_->ops.push_back(Op::make(OpCode::wide, slot, program_->wide.size()));
     program_->wide.push_back(wide);
-}
-
-std::uint32_t ProgramBuilder::new_slot(std::uint64_t object) {
-    const std::uint32_t slot = slots_.insert(object);
-    if (slot >= state_.size()) {
-        state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
-    }
-    state_[slot] = {};
-    return slot;
-}
-
-inline void ProgramBuilder::add_allocation(const Event& event) {
-    const std::uint32_t slot = new_slot(event.object);
-    const bool is_zeroed = event.code == 1;
-    const bool is_large = event.size >= 64_KiB;
-    if (event.code >= 4 || is_large) [[unlikely]] {
-        WideOp wide{.code = is_zeroed ? WideCode::allocate_zero : WideCode::allocate,
-                    .size = event.size};
-        if (event.code >= 4) {
-            wide.code = WideCode::allocate_aligned;
-            wide.alignment = event.code >= 7 ? page_bytes
-                                             : std::max<std::uint64_t>(
-                                                   8, std::uint64_t{1} << event.alignment_log2);
-        }
-        const bool is_recorded = options_.touch == Touch::recorded && is_large;
-        wide.touch_pages = pages_to_touch(is_recorded ? touched_row() : nullptr, event.size, wide);
-        set_live(slot, event.size, std::min(event.size, wide.touch_pages * page_bytes));
-        add_wide(slot, wide);
-        return;
-    }
-    set_live(slot, event.size, event.size);
-    program_->ops.push_back(
-        Op::make(is_zeroed ? OpCode::allocate_zero : OpCode::allocate, slot, event.size));
-}
-
-void ProgramBuilder::add_free(const Event& event, const ChunkColumns& chunk) {
-    const std::uint32_t slot = slots_.take(event.object);
-    if (slot == SlotMap::none || state_[slot].is_region) [[unlikely]] {
-        fail(chunk, "frees an object that is no live block");
-    }
-    const SlotState& state = state_[slot];
-    requested_live_bytes_ -= state.size;
-    touched_live_bytes_ -= state.touched_bytes;
-    program_->ops.push_back(Op::make(OpCode::free, slot, 0));
 }
 
 void ProgramBuilder::fail(const ChunkColumns& chunk, const char* reason) const {

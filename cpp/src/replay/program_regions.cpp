@@ -34,8 +34,6 @@ void ProgramBuilder::add_region(const Event& event, const ChunkColumns& chunk) {
     case EventKind::free_null:
         program_->ops.push_back(Op::make(OpCode::free_null, 0, 0));
         return;
-    case EventKind::reallocate_zero:
-        return add_free(event, chunk);
     case EventKind::map:
     case EventKind::map_reserved:
         slot = new_region(event.object, event.size);

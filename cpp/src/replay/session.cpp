@@ -36,6 +36,7 @@ public:
                              .batch_events = config.batch_events}),
           kernel_(make_kernel(config.kernel)) {
         result_.timeline.reserve(config.samples * 4);
+        program_.ops.reserve(builder_.max_batch_ops());
     }
 
     SessionResult run() {

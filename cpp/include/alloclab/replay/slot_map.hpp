@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,13 +20,10 @@ public:
     // Gives the object `id` a slot. Requires: `id` is above every id given before.
     std::uint32_t insert(std::uint64_t id) {
         const std::uint64_t leaf = id >> leaf_bits;
-        if (leaf >= directory_.size()) {
-            directory_.resize(leaf + 1, none);
+        if (leaf >= directory_.size() || directory_[leaf] == nullptr) [[unlikely]] {
+            add_leaf(leaf);
         }
-        if (directory_[leaf] == none) {
-            directory_[leaf] = take_leaf();
-        }
-        Leaf& entries = *leaves_[directory_[leaf]];
+        Leaf& entries = *directory_[leaf];
         std::uint32_t slot = slots_;
         if (free_slots_.empty()) {
             ++slots_;
@@ -41,19 +39,19 @@ public:
     // The slot of `id`, or none when it is not alive.
     std::uint32_t find(std::uint64_t id) const {
         const std::uint64_t leaf = id >> leaf_bits;
-        if (leaf >= directory_.size() || directory_[leaf] == none) {
+        if (leaf >= directory_.size() || directory_[leaf] == nullptr) {
             return none;
         }
-        return leaves_[directory_[leaf]]->slot[id & leaf_mask];
+        return directory_[leaf]->slot[id & leaf_mask];
     }
 
     // Removes `id` and returns its slot, or none when it is not alive.
     std::uint32_t take(std::uint64_t id) {
         const std::uint64_t leaf = id >> leaf_bits;
-        if (leaf >= directory_.size() || directory_[leaf] == none) {
+        if (leaf >= directory_.size() || directory_[leaf] == nullptr) [[unlikely]] {
             return none;
         }
-        Leaf& entries = *leaves_[directory_[leaf]];
+        Leaf& entries = *directory_[leaf];
         const std::uint32_t slot = entries.slot[id & leaf_mask];
         if (slot == none) {
             return none;
@@ -62,7 +60,7 @@ public:
         free_slots_.push_back(slot);
         if (--entries.live == 0) {
             free_leaves_.push_back(directory_[leaf]);
-            directory_[leaf] = none;
+            directory_[leaf] = nullptr;
         }
         return slot;
     }
@@ -78,20 +76,23 @@ private:
         std::uint32_t slot[1u << leaf_bits];
     };
 
-    std::uint32_t take_leaf() {
+    [[gnu::noinline]] void add_leaf(std::uint64_t leaf) {
+        if (leaf >= directory_.size()) {
+            directory_.resize(leaf + 1);
+        }
         if (free_leaves_.empty()) {
             leaves_.push_back(std::make_unique<Leaf>());
             std::fill_n(leaves_.back()->slot, 1u << leaf_bits, none);
-            return static_cast<std::uint32_t>(leaves_.size() - 1);
+            directory_[leaf] = leaves_.back().get();
+            return;
         }
-        const std::uint32_t leaf = free_leaves_.back(); // all its entries are none again
+        directory_[leaf] = free_leaves_.back(); // all its entries are none again
         free_leaves_.pop_back();
-        return leaf;
     }
 
-    std::vector<std::uint32_t> directory_;
+    std::vector<Leaf*> directory_;
     std::vector<std::unique_ptr<Leaf>> leaves_;
-    std::vector<std::uint32_t> free_leaves_;
+    std::vector<Leaf*> free_leaves_;
     std::vector<std::uint32_t> free_slots_;
     std::uint32_t slots_ = 0;
 };

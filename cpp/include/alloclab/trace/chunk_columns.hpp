@@ -144,23 +144,31 @@ template <class Visitor> void ChunkColumns::visit(Visitor&& visitor) const {
                                                  .thread = cursor(Column::thread),
                                                  .next_object = first_object_,
                                                  .predicted_object = first_object_};
+    // The rare kinds leave the event clear behind them, so that the two frequent ones need to set
+    // only what is theirs.
+    Event event;
     for (std::uint64_t index = 0; index < events_; ++index) {
-        Event event;
         event.code = codes.at[index];
         if (walk.thread_run == 0) [[unlikely]] {
             walk.read_thread_run(index);
+            event.thread = static_cast<std::uint32_t>(walk.thread_id);
         }
         --walk.thread_run;
-        event.thread = static_cast<std::uint32_t>(walk.thread_id);
         if (event.code < 4) [[likely]] { // allocations without an alignment
             event.size = walk.read(walk.size, index);
             event.object = walk.next_object++;
+            visitor(static_cast<const Event&>(event));
         } else if (event.code == static_cast<std::uint8_t>(EventKind::free)) {
+            event.size = 0;
             event.object = walk.read_object(index);
+            visitor(static_cast<const Event&>(event));
         } else {
+            event.size = 0;
+            event.object = 0;
             walk.read_operands(event, index);
+            visitor(static_cast<const Event&>(event));
+            event = {.thread = event.thread};
         }
-        visitor(static_cast<const Event&>(event));
     }
     for (const Cursor& rest : {walk.size, walk.object, walk.alignment, walk.value, walk.thread}) {
         if (rest.at != rest.end) {

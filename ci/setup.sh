@@ -101,20 +101,25 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null ||
     printf '%s\n' "$PWD" >"$venv/made-in"
 fi
 
-# The lab is built again only when something it is made of, or what is asked for, has changed.
+# The lab is built again only when something it is made of has changed, or more is asked for.
 fingerprint=$({
-    printf '%s\n' "$level"
     "$venv/bin/python" -VV
     find pyproject.toml CMakeLists.txt README.md LICENSE cpp/include cpp/src cpp/tools cpp/bindings \
         python/alloclab -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 } | sha256sum)
-stamp="$venv/alloclab-$level.stamp"
-if [[ ! -e $stamp || $(<"$stamp") != "$fingerprint" ]]; then
-    pip=("$venv/bin/python" -m pip --disable-pip-version-check install --retries 5)
-    quietly "install-alloclab" again 3 "${pip[@]}" ".[$extras]"
-    if [[ $level != first ]]; then
-        quietly "install-build-tools" again 3 "${pip[@]}" cmake ninja build
-    fi
-    rm -f "$venv"/alloclab-*.stamp
-    printf '%s\n' "$fingerprint" >"$stamp"
+case $level in
+first) enough=(first test full) ;;
+test) enough=(test full) ;;
+full) enough=(full) ;;
+esac
+for each in "${enough[@]}"; do
+    stamp="$venv/alloclab-$each.stamp"
+    if [[ -e $stamp && $(<"$stamp") == "$fingerprint" ]]; then exit 0; fi
+done
+pip=("$venv/bin/python" -m pip --disable-pip-version-check install --retries 5)
+quietly install-alloclab again 3 "${pip[@]}" ".[$extras]"
+if [[ $level != first ]]; then
+    quietly install-build-tools again 3 "${pip[@]}" cmake ninja build
 fi
+rm -f "$venv"/alloclab-*.stamp
+printf '%s\n' "$fingerprint" >"$venv/alloclab-$level.stamp"

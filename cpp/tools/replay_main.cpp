@@ -177,7 +177,7 @@ std::uint64_t* open_progress(std::string_view path) {
     return static_cast<std::uint64_t*>(at);
 }
 
-void add_timeline(JsonObject& out, const std::vector<TimelinePoint>& points) {
+void add_timeline(JsonObject& out, Measure measure, const std::vector<TimelinePoint>& points) {
     JsonObject timeline;
     const auto column = [&](const char* name, std::uint64_t TimelinePoint::*field) {
         timeline.add_array(name, points, [&](const TimelinePoint& point) { return point.*field; });
@@ -186,7 +186,11 @@ void add_timeline(JsonObject& out, const std::vector<TimelinePoint>& points) {
     column("requested_live_bytes", &TimelinePoint::requested_live_bytes);
     column("touched_live_bytes", &TimelinePoint::touched_live_bytes);
     column("allocated_bytes", &TimelinePoint::allocated_bytes);
-    column("anonymous_bytes", &TimelinePoint::anonymous_bytes);
+    if (measure == Measure::blocks) {
+        column("block_live_bytes", &TimelinePoint::block_live_bytes);
+    } else {
+        column("anonymous_bytes", &TimelinePoint::anonymous_bytes);
+    }
     out.add_object("timeline", timeline);
 }
 
@@ -228,8 +232,9 @@ std::string describe(const Arguments& arguments, const SessionResult& result) {
         out.add("checked_blocks", result.counts.checked_blocks)
             .add("damaged_blocks", result.counts.damaged_blocks);
     }
-    if (arguments.session.kernel.measure == Measure::timeline) {
-        add_timeline(out, result.timeline);
+    if (arguments.session.kernel.measure == Measure::timeline ||
+        arguments.session.kernel.measure == Measure::blocks) {
+        add_timeline(out, arguments.session.kernel.measure, result.timeline);
     }
     JsonObject stats;
     for (const auto& [name, value] : result.stats) {

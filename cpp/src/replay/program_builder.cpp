@@ -28,7 +28,9 @@ ProgramBuilder::ProgramBuilder(TraceReader& reader, Options options)
         const std::uint64_t events = std::min(reader.summary().events, options.stop_after_events);
         sample_stride_ = std::max<std::uint64_t>(1, events / options_.samples);
         next_sample_event_ = sample_stride_;
-        next_sample_peak_bytes_ = 0;
+        if (options_.is_peak_sampled) {
+            next_sample_peak_bytes_ = 0;
+        }
     }
 }
 

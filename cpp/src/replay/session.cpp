@@ -15,6 +15,10 @@ namespace {
 // them too, is no longer the allocator's.
 constexpr std::uint64_t moved_limit_bytes = 512 * 1024;
 
+// Stops at which a replay that takes no samples says how far it is: few, for each costs a timed
+// batch two readings of the clock.
+constexpr std::uint64_t progress_stops = 100;
+
 std::uint64_t now_ns(clockid_t clock) {
     timespec time{};
     ::clock_gettime(clock, &time);
@@ -31,7 +35,8 @@ public:
         : config_(config), reader_(config.trace),
           builder_(reader_, {.touch = config.kernel.touch,
                              .is_mapped = config.is_mapped,
-                             .samples = is_sampled() ? config.samples : 0,
+                             .samples = sample_count(),
+                             .is_peak_sampled = is_sampled(),
                              .stop_after_events = config.stop_after_events,
                              .batch_events = config.batch_events}),
           kernel_(make_kernel(config.kernel)) {
@@ -57,7 +62,12 @@ public:
 
 private:
     bool is_sampled() const {
-        return config_.kernel.measure == Measure::timeline || config_.progress;
+        return config_.kernel.measure == Measure::timeline ||
+               config_.kernel.measure == Measure::blocks;
+    }
+
+    std::uint64_t sample_count() const {
+        return is_sampled() ? config_.samples : config_.progress ? progress_stops : 0;
     }
 
     bool decode_batch() {
@@ -97,12 +107,12 @@ private:
     }
 
     void take_sample(const SamplePoint& sample) {
-        if (config_.kernel.measure == Measure::timeline) {
+        if (is_sampled()) {
             const std::uint64_t anonymous = meter_.anonymous_bytes();
             sampled_peak_bytes_ = std::max(sampled_peak_bytes_, anonymous);
             result_.timeline.push_back({sample.event, sample.requested_live_bytes,
                                         sample.touched_live_bytes, sample.allocated_bytes,
-                                        anonymous});
+                                        anonymous, kernel_->counts().block_live_bytes});
         }
         if (config_.progress) {
             config_.progress(sample.event, reader_.summary().events);

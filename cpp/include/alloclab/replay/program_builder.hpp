@@ -26,6 +26,7 @@ public:
         Touch touch = Touch::recorded;
         bool is_mapped = false;    // replay mapped regions too
         std::uint64_t samples = 0; // evenly spaced sample points, beside those at new peaks; 0: none
+        bool is_peak_sampled = true; // false leaves out those at new peaks
         std::uint64_t stop_after_events = ~std::uint64_t{0};
         std::uint64_t batch_events = std::uint64_t{1} << 24;
     };

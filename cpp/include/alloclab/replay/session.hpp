@@ -28,6 +28,7 @@ struct TimelinePoint {
     std::uint64_t touched_live_bytes = 0;
     std::uint64_t allocated_bytes = 0;
     std::uint64_t anonymous_bytes = 0;
+    std::uint64_t block_live_bytes = 0; // Measure::blocks
 };
 
 // What a session found. Bytes, nanoseconds and counts; the names are those of the child's JSON.
@@ -49,7 +50,7 @@ struct SessionResult {
     std::uint64_t peak_touched_live_bytes = 0;
     ReplayCounts counts;
     std::vector<NamedCount> stats;
-    std::vector<TimelinePoint> timeline; // Measure::timeline
+    std::vector<TimelinePoint> timeline; // Measure::timeline, Measure::blocks
 };
 
 // Decodes and replays the trace. The caller has pinned the process and switched off address

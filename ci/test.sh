@@ -17,12 +17,11 @@ counted() { awk -v words="$*" 'BEGIN { split(words, w); for (i in w) wanted[w[i]
 # Adds what the log of a job counted itself (pytest and ctest do); otherwise the job counts as one.
 # A job that failed counts as a failure even when its log names none.
 tally() {
-    local log="$logs_dir/$1.log" code=$2 good=0 bad=0 all summary
+    local log="$logs_dir/$1.log" code=$2 good=0 bad=0 summary
     summary=$(grep -E '^[0-9]+% tests passed|^=+ .* in [0-9.]+s' "$log" | tail -n 1 || true)
-    if [[ $summary == *"tests failed out of"* ]]; then
-        bad=$(sed -E 's/^.*, ([0-9]+) tests failed.*$/\1/' <<<"$summary")
-        all=$(sed -E 's/^.* out of ([0-9]+).*$/\1/' <<<"$summary")
-        good=$((all - bad))
+    if [[ $summary =~ (([0-9]+)\ tests?\ failed\ )?out\ of\ ([0-9]+) ]]; then # ctest, old and new
+        bad=${BASH_REMATCH[2]:-0}
+        good=$((BASH_REMATCH[3] - bad))
     elif [[ $summary ]]; then
         good=$(counted passed <<<"$summary")
         bad=$(counted failed error errors <<<"$summary")

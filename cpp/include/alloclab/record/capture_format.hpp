@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The bytes of a capture file, shared by the recorder that writes them and the reader.
+// docs/capture-format.md says the same in prose.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace alloclab::capture {
+
+inline constexpr char file_magic[8] = {'a', 'l', 'l', 'o', 'c', 'c', 'a', 'p'};
+inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t window_magic = 0x57434c41; // "ALCW"
+inline constexpr std::uint32_t control_magic = 0x54434c41; // "ALCT"
+
+// A capture is a head of fixed size, then windows. Windows begin at multiples of the granule, or
+// where a shortened window ends.
+inline constexpr std::size_t head_bytes = 64 << 10;
+inline constexpr std::size_t text_offset = 4096;
+inline constexpr std::size_t text_bytes = 28 << 10;
+inline constexpr std::size_t images_offset = 32 << 10;
+inline constexpr std::size_t window_granule_bytes = 64 << 10;
+inline constexpr std::size_t window_max_bytes = 1 << 20;
+
+// A window is a sequence of blocks; the first holds the window's header. A block begins with the
+// clock, so that one stands at least every 248 events: the shortest event takes a byte.
+inline constexpr std::size_t block_bytes = 256;
+inline constexpr std::size_t block_clock_bytes = 8;
+inline constexpr std::uint64_t block_is_timed = std::uint64_t{1} << 63; // a clock after each event
+inline constexpr unsigned event_clock_shift = 4; // event clocks count 16 ticks
+
+enum class Clock : std::uint32_t { cycles = 0, monotonic_ns = 1 };
+
+enum class StopReason : std::uint32_t {
+    none = 0,        // still running, or killed
+    exit = 1,        // exit, _exit, quick_exit
+    exec = 2,        // replaced by another image
+    duration = 3,    // asked to stop; the program went on
+    max_bytes = 4,   // the captures reached their limit; the program went on
+    no_space = 5,    // a window could not be had (stop_errno says why); the program went on
+    self_forked = 6, // the process was cloned behind the recorder's back
+};
+
+// One image that this process started or became.
+enum class ImageKind : std::uint32_t { none = 0, exec = 1, spawn = 2, fork = 3 };
+inline constexpr std::size_t image_path_bytes = 232;
+struct Image {
+    std::uint64_t wall_ns;
+    ImageKind kind;
+    std::uint32_t process_id;
+    std::uint32_t has_failed; // the exec came back
+    std::uint32_t reserved;
+    char path[image_path_bytes]; // NUL-terminated, cut when longer
+};
+inline constexpr std::size_t image_capacity = 128;
+static_assert(images_offset + image_capacity * sizeof(Image) <= head_bytes);
+
+struct FileHeader {
+    char magic[8];
+    std::uint32_t version;
+    Clock clock;
+    std::uint32_t process_id;
+    std::uint32_t parent_process_id;
+    std::uint32_t forked_from; // process id, 0: the image began with exec
+    std::uint32_t page_bytes;
+    std::uint64_t start_wall_ns;
+    std::uint64_t start_ticks; // two readings of both clocks give the rate
+    std::uint64_t start_monotonic_ns;
+    std::uint64_t latest_ticks;
+    std::uint64_t latest_monotonic_ns;
+    std::uint64_t file_bytes; // windows reach up to here
+    std::uint64_t lost_events;
+    std::uint64_t untracked_blocks; // large blocks beyond the recorder's table: no touched events
+    std::uint32_t thread_count;
+    std::uint32_t is_complete; // the end was seen
+    StopReason stop_reason;
+    std::uint32_t stop_errno;
+    std::uint32_t has_own_malloc; // the program's malloc is not the recorder's
+    std::uint32_t is_redacted;
+    std::uint32_t argument_count;
+    std::uint32_t has_cut_arguments; // more than the text holds
+    std::uint32_t image_count;       // may exceed image_capacity; the rest is only counted
+    std::uint32_t text_used_bytes;   // image path, allocator path, version, then the arguments
+    std::uint32_t is_address_random; // personality without ADDR_NO_RANDOMIZE
+    std::uint32_t has_huge_pages;    // transparent huge pages not disabled for the process
+};
+static_assert(sizeof(FileHeader) <= text_offset);
+
+struct WindowHeader {
+    std::uint32_t magic;
+    std::uint32_t bytes; // this window's extent, header included; a multiple of block_bytes
+    std::uint32_t thread;
+    std::uint32_t lane; // 0: the thread itself, 1: signal handlers that interrupted the recorder
+    std::uint32_t sequence; // of the lane's windows
+    std::uint32_t has_thread_exit;
+    std::uint64_t end_ticks; // 0: never closed
+};
+static_assert(sizeof(WindowHeader) <= block_bytes);
+
+// The page every recorded process shares with the driver.
+struct Control {
+    std::uint32_t magic;
+    std::uint32_t stop; // a StopReason, none: go on
+    std::uint64_t max_bytes; // 0: no limit
+    std::uint64_t used_bytes;
+};
+
+// The call an allocation came from, where the code does not say it.
+enum class Call : std::uint8_t {
+    malloc,
+    calloc,
+    realloc,
+    reallocarray,
+    posix_memalign,
+    aligned_alloc,
+    memalign,
+    valloc,
+    pvalloc,
+};
+
+// An event's first byte: odd, a free; otherwise code << 1.
+enum class Code : std::uint8_t {
+    end = 0,
+    malloc_sized,    // size, delta
+    calloc_sized,    // size, delta
+    realloc_new,     // size, delta: realloc(NULL, size)
+    realloc_begin,   // delta
+    realloc_end,     // size, delta
+    free_null,       //
+    allocate_any,    // call, size, alignment, address
+    free_any,        // address
+    realloc_begin_any, // address
+    realloc_end_any, // size, address
+    map,             // address, size, is_reserved
+    unmap,           // address, size
+    remap,           // address, size, old address, old size
+    discard,         // address, size
+    touched_birth,   // address, pages, resident pages, is_prefix
+    touched_death,   // the same
+    footprint,       // anonymous bytes, file bytes, page faults
+    fork,            // process id
+    exec,            // 0
+    mark,            // name
+    first_unused,
+    calloc_first = 32, // 32 codes: calloc of 8 * (code - 32) bytes; delta
+    malloc_first = 64, // 64 codes: malloc of 8 * (code - 64) bytes; delta
+};
+inline constexpr std::size_t calloc_short_bytes = 8 * 31;
+inline constexpr std::size_t malloc_short_bytes = 8 * 63;
+
+} // namespace alloclab::capture

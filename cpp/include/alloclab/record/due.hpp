@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What the recorder does now and then, and never while it holds a lane: footprints, orders from
+// the driver, a new thread's exit hook.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace alloclab::record {
+
+// A lane began a block: about a hundred events have passed.
+void note_block();
+// A block of some size was allocated.
+void note_allocated(std::size_t size);
+
+void do_what_is_due();
+
+// Records a footprint now.
+void sample_footprint();
+
+// Creates the key whose destructor ends a thread's lanes.
+void prepare_exit_hook();
+
+} // namespace alloclab::record

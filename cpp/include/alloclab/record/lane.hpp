@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// A lane is where one thread writes its events: a cursor into a window of the capture file. Every
+// thread has two, the second for signal handlers that interrupt the recorder itself.
+
+#include <alloclab/base/bits.hpp>
+#include <alloclab/record/capture_format.hpp>
+#include <alloclab/record/varint.hpp>
+
+#include <cstdint>
+#include <cstring>
+
+namespace alloclab::record {
+
+// Invariant: while open, window <= cursor <= window_end, and every byte from the cursor to the end
+// of its block is zero, so that a reader finds the end whenever the process dies.
+struct Lane {
+    unsigned char* cursor;
+    unsigned char* limit; // events of at most eight bytes may start below it; null: go the slow way
+    std::uint64_t last_granule; // address / 16 of the last delta-coded event
+    volatile bool is_busy;      // a signal handler that finds it set takes the other lane
+    bool is_timed;              // each event carries a clock
+    unsigned char* block_end;
+    unsigned char* window;
+    unsigned char* window_end;
+    unsigned char* map_end; // beyond window_end once the window was shortened
+    std::uint64_t file_offset; // of the window
+    std::uint64_t last_ticks; // of the last clock written
+    std::uint32_t sequence;   // of the next window
+    std::uint32_t generation; // of the process (a fork begins a new one) that opened it
+};
+
+struct ThreadLanes {
+    Lane own;
+    Lane signal;
+    std::uint32_t thread;
+    std::uint32_t generation;       // of the process that counted this thread
+    bool is_registered;
+    bool is_sample_due;
+    bool is_exit_hook_due;
+    bool has_exited;                // late events get a window each, closed at once
+    bool is_doing_due;              // what falls due while doing it waits
+    std::uint32_t blocks_to_sample; // footprints are taken every so many blocks
+    std::uint32_t exit_rounds;
+    std::uint64_t unsampled_bytes;  // allocated since the last footprint, larger blocks only
+};
+
+// One to a thread. Initial-exec: a single instruction reaches it, and touching it never allocates.
+extern __thread ThreadLanes thread_lanes __attribute__((tls_model("initial-exec")));
+
+inline void compiler_barrier() { asm volatile("" ::: "memory"); }
+
+inline std::uint64_t granule_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p) >> 4; }
+
+inline bool is_granule(const void* p) { return (reinterpret_cast<std::uintptr_t>(p) & 15) == 0; }
+
+inline std::uint64_t granule_delta(std::uint64_t granule, std::uint64_t last_granule) {
+    return zigzag_encode(static_cast<std::int64_t>(granule - last_granule));
+}
+
+// Runs `encode(delta)` and stores the word it returns, if the lane is at rest and has room and the
+// delta is no larger than such a word can hold.
+// Returns whether it was. The zero bytes above the word keep the lane's invariant.
+template <std::uint64_t delta_max = capture::short_delta_max, class Encode>
+inline bool append_short(std::uint64_t granule, Encode encode) {
+    Lane& lane = thread_lanes.own;
+    if (__builtin_expect(lane.is_busy, false))
+        return false;
+    lane.is_busy = true;
+    compiler_barrier();
+    unsigned char* const cursor = lane.cursor;
+    const std::uint64_t delta = granule_delta(granule, lane.last_granule);
+    const bool has_room = cursor < lane.limit && delta <= delta_max;
+    if (__builtin_expect(has_room, true)) {
+        const capture::Word word = encode(delta);
+        std::memcpy(cursor, &word.bits, sizeof word.bits);
+        lane.last_granule = granule;
+        lane.cursor = cursor + word.bytes;
+    }
+    compiler_barrier();
+    lane.is_busy = false;
+    return has_room;
+}
+
+// The word of a code byte and a delta.
+inline capture::Word coded_delta(std::uint64_t code_byte, std::uint64_t delta) {
+    const capture::Word word = capture::varint_word(delta);
+    return {word.bits << 8 | code_byte, word.bytes + 1};
+}
+
+} // namespace alloclab::record

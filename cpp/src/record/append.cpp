@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/record/append.hpp>
+
+#include <alloclab/record/due.hpp>
+#include <alloclab/record/process.hpp>
+
+namespace alloclab::record {
+
+using namespace capture;
+
+namespace {
+
+constexpr unsigned event_clock_bytes = 9;
+
+// A forked child finds its parent's windows in its lanes.
+void leave_parent_window(Lane& lane) {
+    if (lane.window == nullptr || lane.generation == process.generation)
+        return;
+    const auto first = reinterpret_cast<std::uintptr_t>(lane.window) & ~std::uintptr_t{4095};
+    unmap_memory(reinterpret_cast<void*>(first),
+                 reinterpret_cast<std::uintptr_t>(lane.map_end) - first);
+    lane = Lane{};
+    lane.is_busy = true;
+}
+
+void register_thread() {
+    ThreadLanes& lanes = thread_lanes;
+    if (lanes.is_registered && lanes.generation == process.generation)
+        return;
+    lanes.thread = __atomic_fetch_add(&process.header->thread_count, 1, __ATOMIC_RELAXED);
+    lanes.generation = process.generation;
+    lanes.is_registered = true;
+    if (lanes.thread == 0) {
+        lanes.is_sample_due = true;
+        process.first_lane = &lanes.own;
+    } else {
+        lanes.is_exit_hook_due = true;
+        process.has_threads = true;
+        // The first thread learns of it at its next event, at the latest at its next block.
+        if (process.first_lane != nullptr)
+            __atomic_store_n(&process.first_lane->limit, nullptr, __ATOMIC_RELAXED);
+    }
+}
+
+} // namespace
+
+LaneHold::LaneHold() : lane_(nullptr) {
+    ThreadLanes& lanes = thread_lanes;
+    Lane* const lane = !lanes.own.is_busy ? &lanes.own : &lanes.signal;
+    if (lane->is_busy) {
+        count_lost_event();
+        return;
+    }
+    lane->is_busy = true;
+    compiler_barrier();
+    if (!ensure_capture()) {
+        count_lost_event();
+        lane->is_busy = false;
+        return;
+    }
+    leave_parent_window(*lane);
+    register_thread();
+    lane_ = lane;
+}
+
+LaneHold::~LaneHold() {
+    if (lane_ == nullptr)
+        return;
+    if (thread_lanes.has_exited && lane_->window != nullptr) {
+        shorten_window(*lane_, 0);
+        close_window(*lane_);
+    }
+    compiler_barrier();
+    lane_->is_busy = false;
+    if (thread_lanes.is_sample_due || thread_lanes.is_exit_hook_due)
+        do_what_is_due();
+}
+
+bool LaneHold::make_room(unsigned bytes) {
+    Lane& lane = *lane_;
+    const std::uint32_t lane_idx = lane_ == &thread_lanes.own ? 0 : 1;
+    const bool is_mode_right = lane.is_timed == (process.has_threads || lane_idx != 0);
+    const unsigned needed = bytes + (lane.is_timed ? event_clock_bytes : 0);
+    if (lane.window != nullptr && is_mode_right && lane.cursor + needed <= lane.block_end)
+        return true;
+    if (lane.window != nullptr && begin_block(lane)) {
+        note_block();
+        return true;
+    }
+    if (lane.window != nullptr)
+        close_window(lane);
+    if (!open_window(lane, thread_lanes.thread, lane_idx) || !begin_block(lane)) {
+        count_lost_event();
+        return false;
+    }
+    note_block();
+    return true;
+}
+
+void LaneHold::append(const unsigned char* bytes, unsigned count) {
+    Lane& lane = *lane_;
+    unsigned char* const cursor = lane.cursor;
+    unsigned total = count;
+    if (lane.is_timed) {
+        const std::uint64_t ticks = read_clock();
+        const std::uint64_t steps =
+            ticks > lane.last_ticks ? (ticks - lane.last_ticks) >> event_clock_shift : 0;
+        lane.last_ticks += steps << event_clock_shift;
+        total += put_varint(cursor + count, steps);
+    }
+    std::memcpy(cursor + 1, bytes + 1, count - 1);
+    compiler_barrier();
+    *static_cast<volatile unsigned char*>(cursor) = bytes[0];
+    lane.cursor = cursor + total;
+}
+
+void append_event(const EventBytes& event) {
+    LaneHold hold;
+    if (hold && hold.make_room(event.count()))
+        hold.append(event);
+}
+
+} // namespace alloclab::record

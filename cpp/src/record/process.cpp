@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/record/process.hpp>
+
+#include <alloclab/record/head.hpp>
+#include <alloclab/record/settings.hpp>
+
+#include <cpuid.h>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <x86intrin.h>
+
+namespace alloclab::record {
+
+using namespace capture;
+
+__thread ThreadLanes thread_lanes __attribute__((tls_model("initial-exec")));
+Process process;
+
+namespace {
+
+constexpr int lowest_descriptor = 700; // out of the way of programs that count on small numbers
+
+std::uint64_t monotonic_ns() {
+    struct timespec now {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// Whether the cycle counter runs at one rate on every core (CPUID 0x80000007, bit 8).
+bool has_invariant_cycles() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1U << 8)) != 0;
+}
+
+char* append(char* out, const char* text) {
+    while (*text != '\0')
+        *out++ = *text++;
+    *out = '\0';
+    return out;
+}
+
+char* append(char* out, std::uint64_t number) {
+    char digits[24];
+    std::size_t count = 0;
+    do {
+        digits[count++] = static_cast<char>('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    while (count > 0)
+        *out++ = digits[--count];
+    *out = '\0';
+    return out;
+}
+
+int move_out_of_the_way(int fd) {
+    const long moved = system_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest_descriptor);
+    if (is_error(moved))
+        return fd;
+    system_call(SYS_close, fd);
+    return static_cast<int>(moved);
+}
+
+// One file a process image: a process that execs makes another.
+int create_file() {
+    constexpr unsigned most_images = 100'000;
+    for (unsigned image_idx = 0; image_idx < most_images; ++image_idx) {
+        char* end = append(append(process.path, settings().directory), "/");
+        end = append(append(append(end, process.process_id), "-"), image_idx);
+        append(end, ".capture");
+        const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(process.path),
+                                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd != -EEXIST)
+            return static_cast<int>(fd);
+    }
+    return -EEXIST;
+}
+
+void remember_file(int fd) {
+    struct stat status {};
+    system_call(SYS_fstat, fd, address_argument(&status));
+    process.device = status.st_dev;
+    process.inode = status.st_ino;
+    process.fd = fd;
+}
+
+bool is_capture_descriptor(int fd) {
+    struct stat status {};
+    return !is_error(system_call(SYS_fstat, fd, address_argument(&status))) &&
+           status.st_dev == process.device && status.st_ino == process.inode;
+}
+
+void map_control() {
+    char path[sizeof process.path];
+    append(append(path, settings().directory), "/control");
+    const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDWR | O_CLOEXEC);
+    if (is_error(fd))
+        return;
+    struct stat status {};
+    system_call(SYS_fstat, fd, address_argument(&status));
+    if (S_ISREG(status.st_mode) && status.st_size >= static_cast<long>(sizeof(Control))) {
+        auto* const control = static_cast<Control*>(map_memory(
+            sizeof(Control), PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(fd), 0));
+        if (control != nullptr && control->magic == control_magic)
+            process.control = control;
+    }
+    system_call(SYS_close, fd);
+}
+
+bool map_head(int fd) {
+    if (is_error(system_call(SYS_fallocate, fd, 0, 0, head_bytes)))
+        if (is_error(system_call(SYS_ftruncate, fd, head_bytes)))
+            return false;
+    void* const head = map_memory(head_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    process.header = static_cast<FileHeader*>(head);
+    return head != nullptr;
+}
+
+void fill_header() {
+    FileHeader& header = *process.header;
+    header.version = format_version;
+    header.clock = process.can_read_cycles ? Clock::cycles : Clock::monotonic_ns;
+    header.process_id = process.process_id;
+    header.parent_process_id = static_cast<std::uint32_t>(system_call(SYS_getppid));
+    header.forked_from = process.forked_from;
+    header.page_bytes = 4096;
+    struct timespec now {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    header.start_wall_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+                           static_cast<std::uint64_t>(now.tv_nsec);
+    header.start_ticks = read_clock();
+    header.start_monotonic_ns = monotonic_ns();
+    header.latest_ticks = header.start_ticks;
+    header.latest_monotonic_ns = header.start_monotonic_ns;
+    header.file_bytes = head_bytes;
+    fill_head_text(header);
+    compiler_barrier();
+    std::memcpy(header.magic, file_magic, sizeof file_magic);
+}
+
+bool open_capture() {
+    process.process_id = static_cast<std::uint32_t>(system_call(SYS_getpid));
+    process.can_read_cycles = has_invariant_cycles();
+    if (!read_settings())
+        return false;
+    const int created = create_file();
+    if (created < 0) {
+        warn("cannot create a capture in ALLOCLAB_RECORD_DIR", settings().directory);
+        return false;
+    }
+    remember_file(move_out_of_the_way(created));
+    if (!map_head(process.fd)) {
+        warn("no space for a capture in ALLOCLAB_RECORD_DIR", settings().directory);
+        system_call(SYS_unlink, address_argument(process.path));
+        return false;
+    }
+    map_control();
+    fill_header();
+    return true;
+}
+
+} // namespace
+
+bool ensure_capture() {
+    Phase phase = __atomic_load_n(&process.phase, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(phase == Phase::active, true))
+        return true;
+    static __thread bool is_opening __attribute__((tls_model("initial-exec")));
+    if (is_opening)
+        return false; // a signal handler in the midst of it
+    is_opening = true;
+    phase = Phase::fresh;
+    if (__atomic_compare_exchange_n(&process.phase, &phase, Phase::opening, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        phase = open_capture() ? Phase::active : Phase::off;
+        __atomic_store_n(&process.phase, phase, __ATOMIC_RELEASE);
+    }
+    while ((phase = __atomic_load_n(&process.phase, __ATOMIC_ACQUIRE)) == Phase::opening)
+        system_call(SYS_sched_yield);
+    is_opening = false;
+    return phase == Phase::active;
+}
+
+std::uint64_t read_clock() {
+    return (process.can_read_cycles ? __rdtsc() : monotonic_ns()) & ~block_is_timed;
+}
+
+void calibrate_clock() {
+    process.header->latest_ticks = read_clock();
+    process.header->latest_monotonic_ns = monotonic_ns();
+}
+
+int capture_descriptor() {
+    if (process.fd >= 0 && is_capture_descriptor(process.fd))
+        return process.fd;
+    const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(process.path),
+                                O_RDWR | O_CLOEXEC);
+    if (is_error(fd))
+        return static_cast<int>(fd);
+    process.fd = move_out_of_the_way(static_cast<int>(fd));
+    return is_capture_descriptor(process.fd) ? process.fd : -ESTALE;
+}
+
+void stop_recording(StopReason reason, int error_number) {
+    process.header->stop_errno = static_cast<std::uint32_t>(error_number);
+    process.header->stop_reason = reason;
+    __atomic_store_n(&process.phase, Phase::stopped, __ATOMIC_RELEASE);
+}
+
+void count_lost_event() {
+    if (process.phase == Phase::active ||
+        (process.phase == Phase::stopped && process.header->stop_reason == StopReason::no_space))
+        __atomic_fetch_add(&process.header->lost_events, 1, __ATOMIC_RELAXED);
+}
+
+void warn(const char* what, const char* value) {
+    char line[512];
+    char* end = append(append(line, "alloclab: not recording: "), what);
+    if (value != nullptr) {
+        end = append(end, ": ");
+        for (const char* c = value; *c != '\0' && end < line + sizeof line - 2; ++c)
+            *end++ = *c >= ' ' && *c < 127 ? *c : '?';
+    }
+    *end++ = '\n';
+    system_call(SYS_write, 2, address_argument(line), end - line);
+}
+
+void forget_parent_capture() {
+    ++process.generation;
+    process.forked_from = process.process_id;
+    process.header = nullptr;
+    process.has_threads = false;
+    process.first_lane = nullptr;
+    process.mapped_window_bytes = 0;
+    process.own_page_faults = 0;
+    process.lock.reset();
+    if (process.fd >= 0 && is_capture_descriptor(process.fd))
+        system_call(SYS_close, process.fd);
+    process.fd = -1;
+    if (process.phase != Phase::off)
+        process.phase = Phase::fresh;
+}
+
+} // namespace alloclab::record

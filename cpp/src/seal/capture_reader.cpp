@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/seal/capture_reader.hpp>
+
+#include "capture_lane.hpp"
+
+#include <alloclab/base/error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace alloclab {
+
+namespace {
+
+// A file mapped for reading; an empty one maps nothing.
+class MappedFile {
+public:
+    MappedFile() = default;
+    explicit MappedFile(const std::filesystem::path& path) {
+        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            throw SystemError("open", path.string(), errno);
+        struct stat status {};
+        if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+            size_ = static_cast<std::size_t>(status.st_size);
+            p_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+        }
+        const int error_number = p_ == MAP_FAILED ? errno : 0;
+        ::close(fd);
+        if (p_ == MAP_FAILED)
+            throw SystemError("map", path.string(), error_number);
+        if (p_ != nullptr)
+            ::madvise(p_, size_, MADV_SEQUENTIAL);
+    }
+    ~MappedFile() {
+        if (p_ != nullptr)
+            ::munmap(p_, size_);
+    }
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+    std::span<const std::byte> bytes() const { return {static_cast<std::byte*>(p_), size_}; }
+
+private:
+    void* p_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// Later first, for a heap whose top is the earliest. At one instant a free goes before what may
+// reuse its block.
+struct IsLater {
+    bool operator()(const CaptureLane* a, const CaptureLane* b) const {
+        if (a->ticks() != b->ticks())
+            return a->ticks() > b->ticks();
+        return rank(a->event().kind) > rank(b->event().kind);
+    }
+    static int rank(RawKind kind) {
+        return kind == RawKind::free || kind == RawKind::reallocate_begin ? 0 : 1;
+    }
+};
+
+} // namespace
+
+struct CaptureReader::State {
+    explicit State(std::span<const std::byte> given) : bytes(given) { begin(); }
+    explicit State(const std::filesystem::path& path) : file(path), bytes(file.bytes()) { begin(); }
+
+    void begin() {
+        head = read_capture_head(bytes);
+        windows = find_capture_windows(bytes);
+        const auto is_other_lane = [](const CaptureWindow& a, const CaptureWindow& b) {
+            return a.thread != b.thread || a.lane != b.lane;
+        };
+        for (std::span<const CaptureWindow> rest = windows; !rest.empty();) {
+            const auto last = std::adjacent_find(rest.begin(), rest.end(), is_other_lane);
+            const std::size_t count =
+                last == rest.end() ? rest.size() : static_cast<std::size_t>(last - rest.begin()) + 1;
+            lanes.push_back(std::make_unique<CaptureLane>(bytes, rest.first(count), head.clock));
+            rest = rest.subspan(count);
+        }
+    }
+
+    // The first call primes the heap, so that a constructor never meets a bad event.
+    void prime() {
+        is_primed = true;
+        for (const auto& lane : lanes)
+            if (lane->next())
+                heap.push_back(lane.get());
+        std::make_heap(heap.begin(), heap.end(), IsLater{});
+    }
+
+    MappedFile file;
+    std::span<const std::byte> bytes;
+    CaptureHead head;
+    std::vector<CaptureWindow> windows;
+    std::vector<std::unique_ptr<CaptureLane>> lanes;
+    std::vector<CaptureLane*> heap;
+    bool is_primed = false;
+};
+
+CaptureReader::CaptureReader(const std::filesystem::path& path)
+    : state_(std::make_unique<State>(path)) {}
+CaptureReader::CaptureReader(std::span<const std::byte> bytes)
+    : state_(std::make_unique<State>(bytes)) {}
+CaptureReader::~CaptureReader() = default;
+CaptureReader::CaptureReader(CaptureReader&&) noexcept = default;
+CaptureReader& CaptureReader::operator=(CaptureReader&&) noexcept = default;
+
+const CaptureHeader& CaptureReader::header() const { return state_->head.header; }
+
+bool CaptureReader::next(RawEvent& event) {
+    State& state = *state_;
+    if (!state.is_primed)
+        state.prime();
+    if (state.heap.empty())
+        return false;
+    CaptureLane* const earliest = state.heap.front();
+    event = earliest->event();
+    if (state.heap.size() == 1) {
+        if (!earliest->next())
+            state.heap.clear();
+        return true;
+    }
+    std::pop_heap(state.heap.begin(), state.heap.end(), IsLater{});
+    if (earliest->next())
+        std::push_heap(state.heap.begin(), state.heap.end(), IsLater{});
+    else
+        state.heap.pop_back();
+    return true;
+}
+
+} // namespace alloclab

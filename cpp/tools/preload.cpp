@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+
+// The recorder's entry points in front of malloc and its kin. Each calls the program's own function
+// and leaves an event; the way of a small block is a dozen instructions beside that call.
+
+#include <alloclab/record/lane.hpp>
+#include <alloclab/record/live_blocks.hpp>
+#include <alloclab/record/real_calls.hpp>
+#include <alloclab/record/recorder.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+using namespace alloclab::record;
+using namespace alloclab::capture;
+
+#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+void* first_malloc(std::size_t size);
+void* first_calloc(std::size_t count, std::size_t size);
+void first_free(void* p);
+
+// Until the first call each leads to a function that looks the real ones up, so that no later call
+// has to ask whether that was done.
+void* (*real_malloc)(std::size_t) = first_malloc;
+void* (*real_calloc)(std::size_t, std::size_t) = first_calloc;
+void (*real_free)(void*) = first_free;
+
+bool adopt_real_calls() {
+    if (is_resolving())
+        return false;
+    const RealCalls& calls = real_calls();
+    real_malloc = calls.malloc;
+    real_calloc = calls.calloc;
+    real_free = calls.free;
+    return true;
+}
+
+void* first_malloc(std::size_t size) {
+    return adopt_real_calls() ? real_malloc(size) : nullptr;
+}
+
+void* first_calloc(std::size_t count, std::size_t size) {
+    return adopt_real_calls() ? real_calloc(count, size) : nullptr;
+}
+
+void first_free(void* p) {
+    if (adopt_real_calls())
+        real_free(p);
+}
+
+// What the lookup of the real functions asks for itself. Its blocks stay away from the real free.
+void* bootstrap_block(std::size_t size, std::size_t alignment) {
+    void* const p = bootstrap_allocate(size, alignment);
+    if (p != nullptr)
+        mark_in_filter(p);
+    return p;
+}
+
+// Events must not change what the program reads in errno.
+class ErrnoKept {
+public:
+    ErrnoKept() : kept_(errno) {}
+    ~ErrnoKept() { errno = kept_; }
+    ErrnoKept(const ErrnoKept&) = delete;
+    ErrnoKept& operator=(const ErrnoKept&) = delete;
+
+private:
+    int kept_;
+};
+
+[[gnu::noinline]] void note_slowly(Call call, void* p, std::size_t size, std::size_t alignment) {
+    if (is_bootstrap(p) && p != nullptr)
+        return;
+    const ErrnoKept kept;
+    record_allocation(call, p, size, alignment);
+}
+
+[[gnu::noinline]] void free_slowly(void* p) {
+    if (p == nullptr) {
+        record_free_null();
+    } else if (!is_bootstrap(p)) {
+        const ErrnoKept kept;
+        record_free(p);
+    }
+}
+
+bool is_multiple_of_8(std::size_t size) { return (size & 7) == 0; }
+
+// The size as the real call takes it, or the largest where the product overflows.
+std::size_t product(std::size_t count, std::size_t size) {
+    std::size_t bytes = 0;
+    return __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes;
+}
+
+// A block of a size that has no code byte of its own. Returns whether the lane took it.
+inline bool append_sized(Code code, std::size_t size, std::uint64_t granule) {
+    constexpr std::size_t two_byte_sizes = 1 << 14;
+    if (size >= two_byte_sizes)
+        return false;
+    constexpr std::uint64_t five_byte_delta_max = (std::uint64_t{1} << 35) - 1;
+    return append_short<five_byte_delta_max>(granule, [code, size](std::uint64_t delta) {
+        const Word address = varint_word(delta);
+        const Word sized = varint_word(size);
+        const unsigned before = 1 + sized.bytes;
+        return Word{static_cast<std::uint64_t>(code) << 1 | sized.bits << 8 |
+                        address.bits << (8 * before),
+                    before + address.bytes};
+    });
+}
+
+} // namespace
+
+ALLOCLAB_ENTRY void* malloc(std::size_t size) {
+    void* const p = real_malloc(size);
+    const std::uint64_t granule = granule_of(p);
+    if (__builtin_expect(is_granule(p) && p != nullptr, true)) {
+        if (is_multiple_of_8(size) && size <= malloc_short_bytes) {
+            const std::uint64_t code_byte =
+                (static_cast<std::uint64_t>(Code::malloc_first) + size / 8) << 1;
+            if (append_short(granule, [code_byte](std::uint64_t delta) {
+                    return coded_delta(code_byte, delta);
+                }))
+                return p;
+        } else if (append_sized(Code::malloc_sized, size, granule)) {
+            return p;
+        }
+    } else if (p == nullptr && is_resolving()) {
+        return bootstrap_block(size, 0);
+    }
+    note_slowly(Call::malloc, p, size, 0);
+    return p;
+}
+
+ALLOCLAB_ENTRY void* calloc(std::size_t count, std::size_t size) {
+    void* const p = real_calloc(count, size);
+    const std::uint64_t granule = granule_of(p);
+    const std::size_t bytes = product(count, size);
+    if (__builtin_expect(is_granule(p) && p != nullptr, true)) {
+        if (is_multiple_of_8(bytes) && bytes <= calloc_short_bytes) {
+            const std::uint64_t code_byte =
+                (static_cast<std::uint64_t>(Code::calloc_first) + bytes / 8) << 1;
+            if (append_short(granule, [code_byte](std::uint64_t delta) {
+                    return coded_delta(code_byte, delta);
+                }))
+                return p;
+        } else if (append_sized(Code::calloc_sized, bytes, granule)) {
+            return p;
+        }
+    } else if (p == nullptr && is_resolving()) {
+        return bootstrap_block(bytes, 0);
+    }
+    note_slowly(Call::calloc, p, bytes, 0);
+    return p;
+}
+
+ALLOCLAB_ENTRY void free(void* p) {
+    const bool is_short = is_granule(p) && p != nullptr && !may_be_tracked(p);
+    if (__builtin_expect(is_short, true) && append_short(granule_of(p), free_word)) {
+        real_free(p);
+        return;
+    }
+    free_slowly(p);
+    if (!is_bootstrap(p))
+        real_free(p);
+}
+
+ALLOCLAB_ENTRY void* realloc(void* old, std::size_t size) {
+    if (is_resolving() || (is_bootstrap(old) && old != nullptr)) {
+        void* const p = is_resolving() ? bootstrap_block(size, 0) : malloc(size);
+        for (std::size_t byte_idx = 0; p != nullptr && old != nullptr && byte_idx < size; ++byte_idx)
+            static_cast<volatile char*>(p)[byte_idx] = static_cast<char*>(old)[byte_idx];
+        return p;
+    }
+    const RealCalls& calls = real_calls();
+    if (old == nullptr) {
+        void* const p = calls.realloc(nullptr, size);
+        if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_new, size, granule_of(p)))
+            note_slowly(Call::realloc, p, size, 0);
+        return p;
+    }
+    const bool is_short = is_granule(old) && !may_be_tracked(old);
+    if (!is_short || !append_short(granule_of(old), [](std::uint64_t delta) {
+            return coded_delta(static_cast<std::uint64_t>(Code::realloc_begin) << 1, delta);
+        }))
+        record_realloc_begin(old);
+    void* const p = calls.realloc(old, size);
+    if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_end, size, granule_of(p))) {
+        const ErrnoKept kept;
+        record_realloc_end(p, size, old);
+    }
+    return p;
+}
+
+ALLOCLAB_ENTRY void* reallocarray(void* old, std::size_t count, std::size_t size) {
+    const std::size_t bytes = product(count, size);
+    if (old == nullptr || real_calls().reallocarray == nullptr) {
+        if (bytes == SIZE_MAX) {
+            errno = ENOMEM;
+            note_slowly(Call::reallocarray, nullptr, bytes, 0);
+            return nullptr;
+        }
+        void* const p = old == nullptr ? real_calls().realloc(nullptr, bytes) : realloc(old, bytes);
+        if (old == nullptr)
+            note_slowly(Call::reallocarray, p, bytes, 0);
+        return p;
+    }
+    record_realloc_begin(old);
+    void* const p = real_calls().reallocarray(old, count, size);
+    const ErrnoKept kept;
+    record_realloc_end(p, bytes, old);
+    return p;
+}
+
+ALLOCLAB_ENTRY int posix_memalign(void** out, std::size_t alignment, std::size_t size) {
+    const int result = real_calls().posix_memalign(out, alignment, size);
+    note_slowly(Call::posix_memalign, result == 0 ? *out : nullptr, size, alignment);
+    return result;
+}
+
+ALLOCLAB_ENTRY void* aligned_alloc(std::size_t alignment, std::size_t size) {
+    void* const p = real_calls().aligned_alloc(alignment, size);
+    note_slowly(Call::aligned_alloc, p, size, alignment);
+    return p;
+}
+
+ALLOCLAB_ENTRY void* memalign(std::size_t alignment, std::size_t size) {
+    void* const p = real_calls().memalign(alignment, size);
+    note_slowly(Call::memalign, p, size, alignment);
+    return p;
+}
+
+ALLOCLAB_ENTRY void* valloc(std::size_t size) {
+    void* const p = real_calls().valloc(size);
+    note_slowly(Call::valloc, p, size, 4096);
+    return p;
+}
+
+ALLOCLAB_ENTRY void* pvalloc(std::size_t size) {
+    void* const p = real_calls().pvalloc(size);
+    note_slowly(Call::pvalloc, p, size, 4096);
+    return p;
+}

@@ -91,7 +91,7 @@ def seal_file(
     *,
     level: int = DEFAULT_LEVEL,
     redact: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Trace:
     """Seals one capture into a trace.
 
@@ -100,7 +100,7 @@ def seal_file(
         trace: the file to write; by default beside the capture, named after the program.
         level: zstd's level, 1 to 22.
         redact: keep a hash in place of each path and argument.
-        progress: called with bytes read and bytes in all.
+        progress: called now and then with the events so far.
 
     Raises:
         TraceError: the bytes are no capture; says where and why.

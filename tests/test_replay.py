@@ -28,7 +28,9 @@ def test_metrics_are_those_of_the_definitions(fake_child: FakeChild) -> None:
     # 2.6 MB of anonymous memory, of which 1 MB was there without an allocator.
     assert run["peak_footprint_bytes"] == 1_600_000
     assert run["internal_fragmentation_ratio"] == pytest.approx(1 - 1.0 / 1.25)
-    # The footprint peaks at the last sample, where 150,000 touched bytes are live.
+    # The footprint peaks at the last sample, where 150,000 touched bytes are live, in blocks of
+    # 260,000 bytes of which 50,000 were not touched.
+    assert run["external_fragmentation_ratio"] == pytest.approx(1 - 210_000 / 1_600_000)
     assert run["realized_fragmentation_ratio"] == pytest.approx(1_600_000 / 150_000 - 1)
     assert run["johnstone_wilson_2"] == pytest.approx(1_200_000 / 800_000)
     assert run["johnstone_wilson_3"] == pytest.approx(1_600_000 / 150_000)
@@ -60,7 +62,8 @@ def test_what_was_not_asked_for_is_not_measured(fake_child: FakeChild) -> None:
     assert run["block_bytes_total"] == 1_500_000
     with pytest.raises(NotMeasured, match="time was not measured"):
         run["ns_per_event"]
-    assert run.metrics["johnstone_wilson_1"] == NotMeasured("timeline was not measured")
+    assert "johnstone_wilson_1" not in run.metrics
+    assert all(not isinstance(figure, NotMeasured) for figure in run.metrics.values())
 
 
 def test_a_child_gets_a_clean_environment_and_its_allocator(
@@ -110,7 +113,7 @@ def test_what_a_peer_does_not_have_is_absent_from_its_metrics(fake_child: FakeCh
         "reserved_bytes",
         "committed_bytes",
     }
-    assert set(own) == set(METRICS)
+    assert set(METRICS) - set(own) == {"checked_blocks", "damaged_blocks"}
 
 
 def test_a_crash_names_signal_last_event_and_stderr(fake_child: FakeChild) -> None:
@@ -170,6 +173,42 @@ def test_a_batch_too_short_to_time_is_not_measured(fake_child: FakeChild) -> Non
     fake_child.say(malloc={"reply": {"cpu_ns": 2_050_000}})
     run = replay(fake_child.trace, Glibc(), measure="time")
     assert run.metrics["ns_per_event"] == NotMeasured("too short to time: 50 us above the null")
+
+
+def test_a_peak_on_a_plateau_is_where_the_plateau_begins(fake_child: FakeChild) -> None:
+    # A page more at the end, where little is live, is not where memory was short.
+    anonymous = [1_000_000, 1_500_000, 2_600_000, 2_604_096]
+    timeline = {
+        "event": [0, 300_000, 600_000, 999_999],
+        "requested_live_bytes": [0, 400_000, 1_000_000, 1_000],
+        "touched_live_bytes": [0, 400_000, 1_000_000, 1_000],
+        "allocated_bytes": [0, 400_000, 1_000_000, 1_200_000],
+        "anonymous_bytes": anonymous,
+    }
+    fake_child.say(malloc={"reply": {"timeline": timeline}, "only": "timeline"})
+    run = replay(fake_child.trace, Glibc())
+    assert run["realized_fragmentation_ratio"] == pytest.approx(0.6)
+    assert run["johnstone_wilson_3"] == pytest.approx(1_604_096 / 1_000_000)
+
+
+def test_ratios_over_live_bytes_are_not_measured_where_they_would_lie(
+    fake_child: FakeChild,
+) -> None:
+    fake_child.say(malloc={"reply": {"failed_allocations": 3, "failed_bytes": 99}})
+    failed = replay(fake_child.trace, Glibc()).metrics
+    reason = NotMeasured("3 requests failed: not all that the trace has live was")
+    assert failed["internal_fragmentation_ratio"] == failed["johnstone_wilson_4"] == reason
+    mapped = replay(fake_child.trace, Jemalloc(), mapped=True).metrics
+    assert mapped["realized_fragmentation_ratio"] == NotMeasured(
+        "the footprint holds the program's own mappings, too"
+    )
+
+
+def test_checked_blocks_are_counted(fake_child: FakeChild) -> None:
+    reply = {"checked_blocks": 500, "damaged_blocks": 1}
+    fake_child.say(malloc={"reply": reply, "only": "check"})
+    run = replay(fake_child.trace, Glibc(), measure="check")
+    assert (run["checked_blocks"], run["damaged_blocks"]) == (500, 1)
 
 
 def test_warnings_name_failed_requests_and_fallbacks(fake_child: FakeChild) -> None:

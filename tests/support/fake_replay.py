@@ -70,7 +70,13 @@ def answer(given: dict[str, str], said: dict[str, object]) -> dict[str, object]:
         reply["peak_block_live_bytes"] = 1_300_000
         reply["block_live_bytes_at_peak_requested"] = 1_250_000
         reply["block_bytes_total"] = 1_500_000
-        reply["blocks_hash"] = "00ff"
+        reply["timeline"] = {
+            "event": [0, 300_000, 600_000, 999_999],
+            "requested_live_bytes": REQUESTED,
+            "touched_live_bytes": TOUCHED,
+            "allocated_bytes": ALLOCATED,
+            "block_live_bytes": [0, 500_000, 1_250_000, 260_000],
+        }
     if templated:
         reply["stats"] = {"reserved_bytes": 4 << 20, "committed_bytes": 2 << 20}
     reply.update(said.get("reply", {}))  # type: ignore[call-overload]

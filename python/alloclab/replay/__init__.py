@@ -11,7 +11,8 @@ from typing import Protocol
 from alloclab.allocators import Allocator
 from alloclab.errors import UsageError
 from alloclab.replay.child import DEFAULT_TIMEOUT_S, Order, Progress
-from alloclab.replay.metrics import METRICS, Metric, Parts, Timeline, timeline_of
+from alloclab.replay.metrics import METRICS, Metric
+from alloclab.replay.parts import Parts, Timeline, timeline_of
 from alloclab.replay.run import Figure, Run
 from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alloclab.allocators import Allocator, OwnAllocator, from_json
+from alloclab.allocators import Allocator, from_json
 from alloclab.errors import ChildFailed, NotMeasured, UsageError
-from alloclab.replay import metrics
 from alloclab.replay.child import Answer
+from alloclab.replay.metrics import METRICS
+from alloclab.replay.parts import Parts
 
 Figure = float | int | NotMeasured
 
@@ -59,20 +60,20 @@ class Run:
         Raises:
             NotMeasured, UsageError: as `run[name]`.
         """
-        metric = metrics.METRICS.get(name)
+        metric = METRICS.get(name)
         if metric is None:
-            raise UsageError(f"unknown metric {name!r}: known are {', '.join(metrics.METRICS)}")
+            raise UsageError(f"unknown metric {name!r}: known are {', '.join(METRICS)}")
         if self.failure is not None:
             raise NotMeasured(f"the run failed: {self.failure}")
-        return metric.samples(metrics.Parts(self.answers, self.declined))
+        return metric.samples(Parts(self.answers, self.declined))
 
     @property
     def metrics(self) -> dict[str, Figure]:
-        """Every metric that applies; where there is no figure, the NotMeasured that says why."""
-        has_kernel = isinstance(self.allocator, OwnAllocator)
+        """Every metric of the parts that were asked for; a NotMeasured where there is no figure."""
+        parts = Parts(self.answers, self.declined)
         figures: dict[str, Figure] = {}
-        for name, metric in metrics.METRICS.items():
-            if metric.needs_kernel and not has_kernel:
+        for name, metric in METRICS.items():
+            if not metric.applies(parts):
                 continue
             try:
                 figures[name] = self[name]
@@ -88,7 +89,9 @@ class Run:
             for answer in answers:
                 if answer.get("failed_allocations"):
                     count, size = answer["failed_allocations"], answer.get("failed_bytes", 0)
-                    path = " on its templated path" if part == "kernel" else ""
+                    first = next(iter(self.answers.get("time", ())), answer)
+                    is_other = first["call_path"] != answer["call_path"]
+                    path = " on its templated path" if is_other else ""
                     lines[f"{count:,} requests ({size:,} bytes) failed{path}"] = None
                 if answer.get("touch_fallback") and part != "null":
                     lines["the trace does not know what was touched: a byte a page was"] = None

@@ -16,6 +16,8 @@ from alloclab.units import format_bytes, format_count, format_ratio
 NO_FIGURE = "n/m"
 # Two allocators whose times differ by chance this often are not told apart.
 SIGNIFICANCE = 0.05
+# With fewer rounds a side not even complete separation is significant: 2 / C(6, 3) = 0.1.
+FEWEST_TESTED = 4
 
 
 class Text(str):
@@ -25,6 +27,12 @@ class Text(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def may_be_chance(ratio: Measure, p_value: float) -> bool:
+    """Whether a ratio's interval holds 1, or the test, where it can, does not tell it from 1."""
+    holds_one = ratio.low is None or ratio.high is None or ratio.low <= 1 <= ratio.high
+    return holds_one or (len(ratio.samples) >= FEWEST_TESTED and p_value >= SIGNIFICANCE)
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,8 @@ def ratio_column(metric: str, heading: str) -> Column:
         figure = row.ratios.get(metric)
         if not isinstance(figure, Measure):
             return ""
-        told_apart = row.p_values.get(metric, 0.0) < SIGNIFICANCE
-        return f"{'' if told_apart else '~'}{figure.value:.2f}x"
+        is_doubtful = metric in row.p_values and may_be_chance(figure, row.p_values[metric])
+        return f"{'~' if is_doubtful else ''}{figure.value:.2f}x"
 
     return Column(heading, cell)
 
@@ -168,9 +176,11 @@ def row_notes(rows: Sequence[Row]) -> list[str]:
             if isinstance(figure, NotMeasured) and name != "templated_ns_per_event":
                 notes.setdefault(figure.reason, []).append(name)
     lines = [f"{NO_FIGURE}: {_some(names)}: {reason}" for reason, names in notes.items()]
+    warned: dict[str, list[str]] = {}
     for row in rows:
-        if row.run is not None:
-            lines += [f"{row.label}: {warning}" for warning in row.run.warnings]
+        for warning in row.run.warnings if row.run is not None else ():
+            warned.setdefault(warning, []).append(row.label)
+    lines += [f"{', '.join(labels)}: {warning}" for warning, labels in warned.items()]
     return lines
 
 

@@ -89,7 +89,7 @@ class Comparison:
         word = "round" if self.repeats == 1 else "interleaved rounds"
         reading = f"{self.repeats} {word}: medians, 95 % bootstrap intervals"
         if self.baseline is not None:
-            reading += f", ratios to {self.baseline} (~: not told apart, Mann-Whitney p >= 0.05)"
+            reading += f", ratios to {self.baseline} (~: may be chance)"
         return [
             f"{reading}; * the same in every run",
             tables.explained_note(self.explained),

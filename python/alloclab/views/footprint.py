@@ -55,7 +55,7 @@ def plot_footprint(
     figure = new_figure((9, 5)) if axes is None else axes.figure
     axes = figure.add_subplot() if axes is None else axes
     _draw(axes, timelines, over)
-    axes.set_title(_wrap(source.title()), fontsize=10, loc="left")
+    axes.set_title(_wrap(source.title().replace("*", "")), fontsize=10, loc="left")
     return cast("Figure", figure)
 
 

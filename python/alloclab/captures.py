@@ -14,7 +14,7 @@ from alloclab import _core
 from alloclab.errors import Error, TraceError, UsageError
 from alloclab.traces import SUFFIX, Trace
 
-CAPTURE_SUFFIX = ".alloccap"
+CAPTURE_SUFFIX = ".capture"
 DEFAULT_LEVEL = 9
 """zstd's level: 9 still seals faster than a program allocates; 19 is for traces to be kept."""
 

@@ -40,33 +40,23 @@ bool FreelistOptions::set(std::string_view name, std::string_view value) noexcep
     return false;
 }
 
-void push_front(FreelistShard*& list, FreelistShard* shard) noexcept {
+void ShardList::push_front(FreelistShard* shard) noexcept {
     shard->previous = nullptr;
-    shard->next = list;
-    if (list != nullptr) {
-        list->previous = shard;
-    }
-    list = shard;
+    shard->next = first;
+    (first != nullptr ? first->previous : last) = shard;
+    first = shard;
 }
 
-void push_second(FreelistShard*& list, FreelistShard* shard) noexcept {
-    if (list == nullptr) {
-        push_front(list, shard);
-        return;
-    }
-    shard->previous = list;
-    shard->next = list->next;
-    if (shard->next != nullptr) {
-        shard->next->previous = shard;
-    }
-    list->next = shard;
+void ShardList::push_back(FreelistShard* shard) noexcept {
+    shard->next = nullptr;
+    shard->previous = last;
+    (last != nullptr ? last->next : first) = shard;
+    last = shard;
 }
 
-void unlink(FreelistShard*& list, FreelistShard* shard) noexcept {
-    if (shard->next != nullptr) {
-        shard->next->previous = shard->previous;
-    }
-    (shard->previous != nullptr ? shard->previous->next : list) = shard->next;
+void ShardList::unlink(FreelistShard* shard) noexcept {
+    (shard->next != nullptr ? shard->next->previous : last) = shard->previous;
+    (shard->previous != nullptr ? shard->previous->next : first) = shard->next;
 }
 
 FreelistGeometry::FreelistGeometry(const FreelistOptions& options, bool has_live_bits) noexcept {

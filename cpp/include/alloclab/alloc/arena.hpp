@@ -51,13 +51,13 @@ public:
     // The same, reading as zero. Cost: only bytes that were handed out before are written.
     void* allocate_zeroed(std::size_t size, std::size_t alignment) noexcept;
 
-    // Takes the newest block's bytes back; does nothing for any other but the newest of its own
-    // mapping, which is unmapped.
+    // Takes the newest block's bytes back, and unmaps the newest block with a mapping of its own;
+    // does nothing for any other.
     [[gnu::always_inline]] void deallocate(void* block, std::size_t size, std::size_t) noexcept {
         const auto first = reinterpret_cast<std::uintptr_t>(block);
         if (first + size == cursor_) {
             move_cursor_back(first);
-        } else if (first == oversize_first_) [[unlikely]] {
+        } else if (size >= oversize_min_bytes && first == oversize_first_) [[unlikely]] {
             drop_newest_oversize();
         }
     }
@@ -81,6 +81,9 @@ public:
 
 private:
     static constexpr std::uintptr_t no_address = 1; // no block stands there
+    // A smaller block got its own mapping only for its alignment: it waits for the reset, so that a
+    // free of a small block is one compare with memory.
+    static constexpr std::size_t oversize_min_bytes = 2048;
 
     void* allocate_slow(std::size_t size, std::size_t alignment) noexcept;
     bool begin_chunk(std::size_t needed_bytes) noexcept;

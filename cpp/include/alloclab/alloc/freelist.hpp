@@ -34,7 +34,7 @@ public:
     // Returns null for a size above the block size, an alignment above the block's own (see
     // `block_alignment`), or when the page source refuses.
     void* allocate(std::size_t size, std::size_t alignment) noexcept {
-        FreelistShard* const shard = partial_;
+        FreelistShard* const shard = partial_.first;
         if (size > geometry_.block_bytes || alignment > geometry_.alignment) [[unlikely]] {
             return nullptr;
         }
@@ -95,7 +95,7 @@ private:
     void* allocate_slow() noexcept;
     bool add_shard() noexcept;
     void settle(FreelistShard* shard) noexcept;
-    void drop_list(FreelistShard*& list) noexcept;
+    void drop_list(ShardList& list) noexcept;
     const FreelistShard* find_shard(const void* block) const noexcept;
     bool is_live(const void* block) const noexcept;
     void note_allocated(FreelistShard* shard, const void* block) noexcept {
@@ -109,8 +109,8 @@ private:
         }
     }
 
-    FreelistShard* partial_ = nullptr; // its first serves
-    FreelistShard* full_ = nullptr;
+    ShardList partial_; // its first serves
+    ShardList full_;
     FreelistGeometry geometry_;
     std::size_t rejected_frees_ = 0;
     [[no_unique_address]] Source source_;
@@ -120,16 +120,16 @@ private:
 // next chunk, or map one.
 template <PageSource Source, bool is_checked>
 [[gnu::noinline]] void* Freelist<Source, is_checked>::allocate_slow() noexcept {
-    while (partial_ != nullptr && geometry_.is_exhausted(*partial_)) {
-        FreelistShard* const full = partial_;
-        unlink(partial_, full);
+    while (partial_.first != nullptr && geometry_.is_exhausted(*partial_.first)) {
+        FreelistShard* const full = partial_.first;
+        partial_.unlink(full);
         full->is_full = true;
-        push_front(full_, full);
+        full_.push_front(full);
     }
-    if (partial_ == nullptr && !add_shard()) {
+    if (partial_.first == nullptr && !add_shard()) {
         return nullptr;
     }
-    FreelistShard* const shard = partial_;
+    FreelistShard* const shard = partial_.first;
     if (shard->free == nullptr) {
         geometry_.carve(*shard);
     }
@@ -149,7 +149,7 @@ bool Freelist<Source, is_checked>::add_shard() noexcept {
     if (memory == nullptr) {
         return false;
     }
-    push_front(partial_, geometry_.create_shard(memory));
+    partial_.push_front(geometry_.create_shard(memory));
     return true;
 }
 
@@ -158,22 +158,22 @@ template <PageSource Source, bool is_checked>
 [[gnu::noinline]] void Freelist<Source, is_checked>::settle(FreelistShard* shard) noexcept {
     if (shard->is_full) {
         shard->is_full = false;
-        unlink(full_, shard);
-        // Behind the one that serves, so that a chunk is used up before the next is begun.
-        push_second(partial_, shard);
+        full_.unlink(shard);
+        // Last in turn, so that more blocks come back to it before it serves: a chunk that served
+        // at once would be full again at once.
+        partial_.push_back(shard);
     }
-    const bool is_last = partial_ == shard && shard->next == nullptr;
-    if (shard->live_count == 0 && !is_last) {
-        unlink(partial_, shard);
+    const bool is_alone = partial_.first == shard && partial_.last == shard;
+    if (shard->live_count == 0 && !is_alone) {
+        partial_.unlink(shard);
         source_.unmap(shard, geometry_.chunk_bytes);
     }
 }
 
 template <PageSource Source, bool is_checked>
-void Freelist<Source, is_checked>::drop_list(FreelistShard*& list) noexcept {
-    while (list != nullptr) {
-        FreelistShard* const shard = list;
-        list = shard->next;
+void Freelist<Source, is_checked>::drop_list(ShardList& list) noexcept {
+    while (FreelistShard* const shard = list.first) {
+        list.unlink(shard);
         source_.unmap(shard, geometry_.chunk_bytes);
     }
 }
@@ -181,7 +181,7 @@ void Freelist<Source, is_checked>::drop_list(FreelistShard*& list) noexcept {
 template <PageSource Source, bool is_checked>
 const FreelistShard* Freelist<Source, is_checked>::find_shard(const void* block) const noexcept {
     const FreelistShard* const candidate = shard_of(block);
-    for (const FreelistShard* list : {partial_, full_}) {
+    for (const FreelistShard* list : {partial_.first, full_.first}) {
         for (; list != nullptr; list = list->next) {
             if (list == candidate) {
                 return geometry_.is_block(*list, block) ? list : nullptr;
@@ -200,7 +200,7 @@ bool Freelist<Source, is_checked>::is_live(const void* block) const noexcept {
 template <PageSource Source, bool is_checked>
 FreelistStats Freelist<Source, is_checked>::stats() const noexcept {
     Stats stats;
-    for (const FreelistShard* list : {partial_, full_}) {
+    for (const FreelistShard* list : {partial_.first, full_.first}) {
         for (; list != nullptr; list = list->next) {
             geometry_.add_stats(*list, stats);
         }

@@ -47,9 +47,15 @@ struct FreelistShard {
     bool is_full;               // in the list of chunks without a free block
 };
 
-void push_front(FreelistShard*& list, FreelistShard* shard) noexcept;
-void push_second(FreelistShard*& list, FreelistShard* shard) noexcept;
-void unlink(FreelistShard*& list, FreelistShard* shard) noexcept;
+// Chunks linked by their own heads.
+struct ShardList {
+    FreelistShard* first = nullptr;
+    FreelistShard* last = nullptr;
+
+    void push_front(FreelistShard* shard) noexcept;
+    void push_back(FreelistShard* shard) noexcept;
+    void unlink(FreelistShard* shard) noexcept;
+};
 
 // Where things stand in a chunk. All chunks of a freelist are alike.
 struct FreelistGeometry {

@@ -23,6 +23,7 @@ public:
     void close() noexcept {
         runs_.close();
         slabs_.forget();
+        cache_count_.store(0, std::memory_order_relaxed);
     }
 
     bool contains(const void* block) const noexcept { return runs_.region.contains(block); }
@@ -53,12 +54,22 @@ public:
     template <class Relieve>
     void* reallocate_large(void* block, std::size_t new_size, Relieve&& relieve) noexcept;
 
-    // Bytes of the run a large request of this size gets.
-    static std::size_t large_bytes_for(std::size_t size) noexcept {
-        return std::size_t{units_for(size)} * unit_bytes;
-    }
     // Bytes a live block has; 0 for memory that is not the heap's.
     std::size_t usable_size(const void* block) const noexcept;
+
+    // Caches say when they come (1) and go (-1), because all share one grant.
+    void count_cache(int change) noexcept {
+        cache_count_.fetch_add(change, std::memory_order_relaxed);
+    }
+    // Bytes of blocks by which each cache may grow its rows: a 64th of what is in use, but at least
+    // 256 KiB, shared by all caches.
+    std::size_t cache_grant_bytes() noexcept {
+        constexpr std::size_t least_bytes = std::size_t{256} << 10;
+        const LockGuard guard(runs_.lock);
+        const std::size_t used_bytes = runs_.used_units() * unit_bytes;
+        const int cache_count = cache_count_.load(std::memory_order_relaxed);
+        return std::max(used_bytes / 64, least_bytes) / static_cast<std::size_t>(cache_count);
+    }
 
     // Around fork: the child must not inherit a lock another thread held.
     void lock_all() noexcept {
@@ -101,6 +112,7 @@ private:
 
     RunHeap<Source> runs_;
     Slabs<Source> slabs_;
+    std::atomic<int> cache_count_{0};
 };
 
 } // namespace alloclab::pool

@@ -105,15 +105,19 @@ constexpr std::uint16_t cache_count_for(std::size_t block_bytes, bool is_mid) {
 
 struct SizeClassTable {
     std::array<SizeClass, kind_count> classes{};
-    std::array<Kind, slab_max_bytes / 16 + 1> by_sixteenth{}; // class of 16 * index bytes
+    std::array<Kind, small_max_bytes / 16 + 1> by_sixteenth{}; // class of 16 * index bytes
     std::size_t cache_slot_count = 0;
 
     constexpr SizeClassTable() {
         for (std::size_t size = 16; size <= slab_max_bytes; size += 16) {
             classes[slab_class_of(size)].block_bytes = static_cast<std::uint32_t>(size);
-            by_sixteenth[size / 16] = static_cast<Kind>(slab_class_of(size));
         }
         by_sixteenth[0] = 1;
+        for (std::size_t size = 16; size <= small_max_bytes; size += 16) {
+            const bool is_mid = size > slab_max_bytes;
+            by_sixteenth[size / 16] =
+                static_cast<Kind>(is_mid ? mid_class_of(size) : slab_class_of(size));
+        }
         for (std::size_t size = slab_max_bytes + unit_bytes; size <= small_max_bytes;
              size += unit_bytes) {
             classes[mid_class_of(size)].block_bytes = static_cast<std::uint32_t>(size);
@@ -145,10 +149,7 @@ static_assert(size_classes.classes[class_count].block_bytes == small_max_bytes);
 
 // The class of a size. Requires: size <= small_max_bytes.
 inline std::uint32_t class_of(std::size_t size) {
-    if (size <= slab_max_bytes) [[likely]] {
-        return size_classes.by_sixteenth[(size + 15) / 16];
-    }
-    return mid_class_of(size);
+    return size_classes.by_sixteenth[(size + 15) / 16];
 }
 
 // The size of the smallest class for `size` whose blocks all stand at multiples of `alignment`, or

@@ -61,6 +61,7 @@ private:
     std::uint32_t create(RunHeap<Source>& runs, std::uint32_t class_idx,
                          Relieve&& relieve) noexcept;
     void retire(RunHeap<Source>& runs, std::uint32_t record) noexcept;
+    void settle(RunHeap<Source>& runs, Shelf& shelf, std::uint32_t record) noexcept;
     static void list(Region& region, Shelf& shelf, std::uint32_t record) noexcept;
     static void unlist(Region& region, Shelf& shelf, SlabRecord& slab) noexcept;
 
@@ -177,33 +178,52 @@ std::uint32_t Slabs<Source>::take(RunHeap<Source>& runs, std::uint32_t class_idx
     return static_cast<std::uint32_t>(out.size() - left);
 }
 
+// Blocks freed one after the other often stand in one slab: what is looked up of it is kept.
 template <PageSource Source>
 void Slabs<Source>::give(RunHeap<Source>& runs, std::uint32_t class_idx,
                          std::span<void* const> blocks) noexcept {
     constexpr std::size_t prefetch_distance = 4; // a record each, all over the table
     Region& region = runs.region;
     const SizeClass& size_class = size_classes.classes[class_idx];
+    const std::size_t slab_bytes = size_class.run_units * unit_bytes;
     Shelf& shelf = shelves_[class_idx];
     const LockGuard guard(shelf.lock);
+    std::uint32_t record = 0;
+    std::size_t slab_first = 0; // as an offset in the region
     for (std::size_t block_idx = 0; block_idx < blocks.size(); ++block_idx) {
         if (block_idx + prefetch_distance < blocks.size()) {
             const std::uint32_t unit = region.unit_of(blocks[block_idx + prefetch_distance]);
             __builtin_prefetch(&region.slabs[region.tags[unit]], 1);
         }
         const std::size_t offset = region.offset_of(blocks[block_idx]);
-        const std::uint32_t record = region.tags[offset / unit_bytes];
+        if (record == 0 || offset - slab_first >= slab_bytes) {
+            settle(runs, shelf, record);
+            record = region.tags[offset / unit_bytes];
+            slab_first = std::size_t{region.slabs[record].unit} * unit_bytes;
+        }
         SlabRecord& slab = region.slabs[record];
-        const std::size_t slab_offset = offset - std::size_t{slab.unit} * unit_bytes;
-        const std::size_t bit_idx = slab_offset * size_class.reciprocal >> 32;
+        const std::size_t bit_idx = (offset - slab_first) * size_class.reciprocal >> 32;
         slab.free_bits[bit_idx / 64] |= std::uint64_t{1} << (bit_idx % 64);
-        if (!slab.is_listed) {
-            list(region, shelf, record);
-        }
-        const bool is_alone = shelf.head == record && slab.next == 0;
-        if (++slab.free_count == size_class.block_count && !is_alone) {
-            unlist(region, shelf, slab);
-            retire(runs, record);
-        }
+        ++slab.free_count;
+    }
+    settle(runs, shelf, record);
+}
+
+// After blocks came back to a slab: lists it, or takes it apart when it is empty and not alone.
+template <PageSource Source>
+void Slabs<Source>::settle(RunHeap<Source>& runs, Shelf& shelf, std::uint32_t record) noexcept {
+    if (record == 0) {
+        return;
+    }
+    Region& region = runs.region;
+    SlabRecord& slab = region.slabs[record];
+    if (!slab.is_listed) {
+        list(region, shelf, record);
+    }
+    const bool is_alone = shelf.head == record && slab.next == 0;
+    if (slab.free_count == size_classes.classes[slab.kind].block_count && !is_alone) {
+        unlist(region, shelf, slab);
+        retire(runs, record);
     }
 }
 

@@ -11,7 +11,8 @@ inline void* empty_slot = nullptr;
 // Free blocks one thread keeps, an array a class, last in first out. A hit touches nothing that is
 // shared, no block and no table. For one thread; constant-initialised and without a destructor, so
 // that it may be a thread's own variable under its program's malloc.
-//   row c: slots bottom(c) < ... <= top, where *bottom(c) is null for ever; top <= limit
+//   row c: bottom <= top <= limit; *bottom is null for ever, the slots after it up to top hold
+//   blocks
 // Before `attach` and after `retire` every row is empty and full, so each call takes the slow path,
 // which then goes to the heap without caching. Every call takes the heap the blocks come from,
 // always the same one.
@@ -32,10 +33,10 @@ public:
     template <PageSource Source>
     [[gnu::always_inline]] void* allocate(Heap<Source>& heap, std::size_t size) noexcept {
         const std::uint32_t class_idx = class_of(size);
-        Row& row = rows_[class_idx];
-        void* const block = *row.top;
+        void** const top = tops_[class_idx];
+        void* const block = *top;
         if (block != nullptr) [[likely]] {
-            --row.top;
+            tops_[class_idx] = top - 1;
             return block;
         }
         return refill(heap, class_idx);
@@ -45,9 +46,7 @@ public:
     template <PageSource Source>
     [[gnu::always_inline]] void deallocate(Heap<Source>& heap, std::uint32_t class_idx,
                                            void* block) noexcept {
-        Row& row = rows_[class_idx];
-        if (row.top != row.limit) [[likely]] {
-            *++row.top = block;
+        if (push(class_idx, block)) [[likely]] {
             return;
         }
         overflow(heap, class_idx, block);
@@ -58,9 +57,7 @@ public:
     [[gnu::always_inline]] void deallocate(Heap<Source>& heap, void* block) noexcept {
         if (heap.contains(block)) [[likely]] {
             const Kind kind = heap.kind_of(block);
-            Row& row = rows_[kind];
-            if (row.top != row.limit) [[likely]] {
-                *++row.top = block;
+            if (push(kind, block)) [[likely]] {
                 return;
             }
             deallocate_slow(heap, kind, block);
@@ -82,32 +79,42 @@ public:
     void drop() noexcept {
         empty_rows();
         slots_ = nullptr;
+        slot_bytes_ = granted_bytes_ = 0;
         state_ = State::unattached;
     }
 
+    // Of the blocks it keeps, and of the slots it keeps them in.
     std::size_t cached_bytes() const noexcept;
-    std::size_t slot_bytes() const noexcept { return slots_ != nullptr ? all_slots_bytes : 0; }
+    std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
 private:
     enum class State : std::uint8_t { unattached, attached, retired };
-    struct Row {
-        void** top;   // the slot of the block to use next
-        void** limit; // the last slot
-    };
-    static constexpr std::size_t all_slots_bytes = size_classes.cache_slot_count * sizeof(void*);
+    static constexpr std::size_t first_slots_bytes = size_classes.cache_slot_count * sizeof(void*);
+    static constexpr std::size_t max_row_blocks = 1023; // and the null before them: 8 KiB of slots
 
-    void** bottom(std::uint32_t class_idx) const noexcept {
-        return slots_ + size_classes.classes[class_idx].cache_offset;
+    // False when the row is full.
+    [[gnu::always_inline]] bool push(std::uint32_t kind, void* block) noexcept {
+        void** const top = tops_[kind];
+        if (top == limits_[kind]) [[unlikely]] {
+            return false;
+        }
+        top[1] = block;
+        tops_[kind] = top + 1;
+        return true;
     }
     std::size_t count(std::uint32_t class_idx) const noexcept {
-        return slots_ != nullptr
-                   ? static_cast<std::size_t>(rows_[class_idx].top - bottom(class_idx))
-                   : 0;
+        return static_cast<std::size_t>(tops_[class_idx] - bottoms_[class_idx]);
+    }
+    std::size_t capacity(std::uint32_t class_idx) const noexcept {
+        return static_cast<std::size_t>(limits_[class_idx] - bottoms_[class_idx]);
     }
     constexpr void empty_rows() noexcept {
-        for (Row& row : rows_) {
-            row = {&empty_slot, &empty_slot};
+        for (std::uint32_t kind = 0; kind < kind_count; ++kind) {
+            tops_[kind] = limits_[kind] = bottoms_[kind] = &empty_slot;
         }
+    }
+    bool is_first_row(std::uint32_t class_idx) const noexcept {
+        return bottoms_[class_idx] == slots_ + size_classes.classes[class_idx].cache_offset;
     }
     // Blocks of mid classes are memory a new peak could do without.
     auto relief() noexcept {
@@ -115,132 +122,30 @@ private:
             for (std::uint32_t class_idx = slab_class_count + 1; class_idx <= class_count;
                  ++class_idx) {
                 for (std::size_t left = count(class_idx); left != 0; --left) {
-                    heap.give_mid_locked(class_idx, *rows_[class_idx].top--);
+                    heap.give_mid_locked(class_idx, *tops_[class_idx]--);
                 }
             }
         };
     }
     template <PageSource Source> bool attach(Heap<Source>& heap) noexcept;
+    template <PageSource Source> bool grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept;
     template <PageSource Source> void* refill(Heap<Source>& heap, std::uint32_t class_idx) noexcept;
     template <PageSource Source>
     void overflow(Heap<Source>& heap, std::uint32_t class_idx, void* block) noexcept;
     template <PageSource Source>
     void deallocate_slow(Heap<Source>& heap, Kind kind, void* block) noexcept;
 
-    std::array<Row, kind_count> rows_{};
-    void** slots_ = nullptr;
+    std::array<void**, kind_count> tops_{};   // the slot of the block to use next
+    std::array<void**, kind_count> limits_{}; // the last slot
+    std::array<void**, kind_count> bottoms_{};
+    std::array<bool, kind_count> was_refilled_{}; // since the row was last full
+    void** slots_ = nullptr;                      // of all rows that never grew
+    std::size_t slot_bytes_ = 0;
+    std::size_t granted_bytes_ = 0; // of blocks, by which rows were grown
     AttachHook on_attach_;
     State state_ = State::unattached;
 };
 
-// Defined here because clang knows what `relief` returns only behind the class.
-template <PageSource Source>
-void* ThreadCache::allocate_large(Heap<Source>& heap, std::size_t size, std::size_t alignment,
-                                  bool is_zeroed) noexcept {
-    return heap.allocate_large(size, alignment, is_zeroed, relief());
-}
-
-template <PageSource Source>
-void* ThreadCache::reallocate_large(Heap<Source>& heap, void* block,
-                                    std::size_t new_size) noexcept {
-    return heap.reallocate_large(block, new_size, relief());
-}
-
-// Gets the thread its slots. Returns false when it must do without: it has ended, or there is no
-// memory for them, or it is this very call that needs memory.
-template <PageSource Source>
-[[gnu::noinline, gnu::cold]] bool ThreadCache::attach(Heap<Source>& heap) noexcept {
-    if (state_ != State::unattached) {
-        return state_ == State::attached;
-    }
-    void* const memory = heap.allocate_large(all_slots_bytes, 1, false, [](auto&) {});
-    if (memory == nullptr) {
-        return false;
-    }
-    slots_ = static_cast<void**>(memory);
-    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-        void** const first = bottom(class_idx);
-        *first = nullptr;
-        rows_[class_idx] = {first, first + size_classes.classes[class_idx].cache_count};
-    }
-    state_ = State::attached;
-    if (on_attach_ != nullptr) {
-        on_attach_(*this); // may allocate
-    }
-    return true;
-}
-
-template <PageSource Source>
-[[gnu::noinline]] void* ThreadCache::refill(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
-    if (!attach(heap)) {
-        void* block = nullptr;
-        return heap.take(class_idx, {&block, 1}, [](auto&) {}) != 0 ? block : nullptr;
-    }
-    Row& row = rows_[class_idx];
-    if (*row.top != nullptr) {
-        return *row.top--; // attaching may have filled it
-    }
-    const std::size_t wanted = (size_classes.classes[class_idx].cache_count + 1U) / 2;
-    const std::uint32_t taken = heap.take(class_idx, {row.top + 1, wanted}, relief());
-    row.top += taken;
-    return taken != 0 ? *row.top-- : nullptr;
-}
-
-// The row is full, or the thread has none: the half that was cached first goes back.
-template <PageSource Source>
-[[gnu::noinline]] void ThreadCache::overflow(Heap<Source>& heap, std::uint32_t class_idx,
-                                             void* block) noexcept {
-    if (!attach(heap)) {
-        heap.give(class_idx, {&block, 1});
-        return;
-    }
-    Row& row = rows_[class_idx];
-    if (row.top == row.limit) {
-        const std::size_t cached = count(class_idx);
-        const std::size_t half = (cached + 1) / 2;
-        void** const first = bottom(class_idx) + 1;
-        heap.give(class_idx, {first, half});
-        std::copy(first + half, first + cached, first);
-        row.top -= half;
-    }
-    *++row.top = block;
-}
-
-template <PageSource Source>
-[[gnu::noinline]] void ThreadCache::deallocate_slow(Heap<Source>& heap, Kind kind,
-                                                    void* block) noexcept {
-    if (kind == large_kind) {
-        heap.deallocate_large(block);
-    } else if (kind != free_kind && kind != tail_kind) {
-        overflow(heap, kind, block);
-    }
-}
-
-template <PageSource Source> void ThreadCache::flush(Heap<Source>& heap) noexcept {
-    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-        if (const std::size_t cached = count(class_idx); cached != 0) {
-            heap.give(class_idx, {bottom(class_idx) + 1, cached});
-            rows_[class_idx].top = bottom(class_idx);
-        }
-    }
-}
-
-template <PageSource Source> void ThreadCache::retire(Heap<Source>& heap) noexcept {
-    flush(heap);
-    void** const slots = slots_;
-    drop();
-    state_ = State::retired;
-    if (slots != nullptr) {
-        heap.deallocate_large(slots);
-    }
-}
-
-inline std::size_t ThreadCache::cached_bytes() const noexcept {
-    std::size_t bytes = 0;
-    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-        bytes += count(class_idx) * size_classes.classes[class_idx].block_bytes;
-    }
-    return bytes;
-}
-
 } // namespace alloclab::pool
+
+#include <alloclab/alloc/pool/detail/thread_cache_rows.hpp>

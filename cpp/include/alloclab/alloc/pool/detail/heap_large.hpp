@@ -195,8 +195,7 @@ PoolStats Heap<Source>::stats(std::size_t cached_bytes, std::size_t slot_bytes) 
     stats.reserved_bytes = runs_.region.is_open() ? runs_.region.mapped_bytes : 0;
     stats.committed_bytes = used_bytes + runs_.dirty_units() * unit_bytes;
     stats.cached_bytes = cached_bytes;
-    const std::size_t slots = slot_bytes != 0 ? large_bytes_for(slot_bytes) : 0;
-    stats.block_live_bytes = used_bytes - slab_free_bytes - cached_bytes - slots;
+    stats.block_live_bytes = used_bytes - slab_free_bytes - cached_bytes - slot_bytes;
     stats.free_bytes = stats.committed_bytes - stats.block_live_bytes - cached_bytes;
     stats.purged_bytes = runs_.purged_bytes();
     unlock_all();

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The slow half of ThreadCache: rows come, grow, are filled and emptied. Included by
+// thread_cache.hpp only.
+
+#include <alloclab/alloc/pool/thread_cache.hpp>
+
+namespace alloclab::pool {
+
+template <PageSource Source>
+void* ThreadCache::allocate_large(Heap<Source>& heap, std::size_t size, std::size_t alignment,
+                                  bool is_zeroed) noexcept {
+    return heap.allocate_large(size, alignment, is_zeroed, relief());
+}
+
+template <PageSource Source>
+void* ThreadCache::reallocate_large(Heap<Source>& heap, void* block,
+                                    std::size_t new_size) noexcept {
+    return heap.reallocate_large(block, new_size, relief());
+}
+
+// Gets the thread its slots. Returns false when it must do without: it has ended, or there is no
+// memory for them, or it is this very call that needs memory.
+template <PageSource Source>
+[[gnu::noinline, gnu::cold]] bool ThreadCache::attach(Heap<Source>& heap) noexcept {
+    if (state_ != State::unattached) {
+        return state_ == State::attached;
+    }
+    void* const memory = heap.allocate_large(first_slots_bytes, 1, false, [](auto&) {});
+    if (memory == nullptr) {
+        return false;
+    }
+    slots_ = static_cast<void**>(memory);
+    slot_bytes_ = heap.usable_size(memory);
+    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
+        const SizeClass& size_class = size_classes.classes[class_idx];
+        void** const first = slots_ + size_class.cache_offset;
+        *first = nullptr;
+        bottoms_[class_idx] = tops_[class_idx] = first;
+        limits_[class_idx] = first + size_class.cache_count;
+    }
+    state_ = State::attached;
+    heap.count_cache(1);
+    if (on_attach_ != nullptr) {
+        on_attach_(*this); // may allocate
+    }
+    return true;
+}
+
+// Doubles a full row that was refilled since it was last full, if the heap grants the blocks it
+// could then hold. Only rows of slab classes: the blocks of mid classes are too large to lie about.
+template <PageSource Source>
+[[gnu::noinline]] bool ThreadCache::grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
+    const std::size_t old_capacity = capacity(class_idx);
+    const std::size_t new_capacity = std::min(old_capacity * 2 + 1, max_row_blocks);
+    const std::size_t more_bytes =
+        (new_capacity - old_capacity) * size_classes.classes[class_idx].block_bytes;
+    if (!was_refilled_[class_idx] || is_mid_class(class_idx) || new_capacity == old_capacity ||
+        granted_bytes_ + more_bytes > heap.cache_grant_bytes()) {
+        return false;
+    }
+    void* const memory =
+        heap.allocate_large((new_capacity + 1) * sizeof(void*), 1, false, [](auto&) {});
+    if (memory == nullptr) {
+        return false;
+    }
+    auto** const first = static_cast<void**>(memory);
+    void** const old_first = bottoms_[class_idx];
+    std::copy(old_first, tops_[class_idx] + 1, first);
+    slot_bytes_ += heap.usable_size(memory);
+    if (!is_first_row(class_idx)) {
+        slot_bytes_ -= heap.usable_size(old_first);
+        heap.deallocate_large(old_first);
+    }
+    granted_bytes_ += more_bytes;
+    tops_[class_idx] = first + old_capacity;
+    limits_[class_idx] = first + new_capacity;
+    bottoms_[class_idx] = first;
+    return true;
+}
+
+template <PageSource Source>
+[[gnu::noinline]] void* ThreadCache::refill(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
+    if (!attach(heap)) {
+        void* block = nullptr;
+        return heap.take(class_idx, {&block, 1}, [](auto&) {}) != 0 ? block : nullptr;
+    }
+    void**& top = tops_[class_idx];
+    if (*top != nullptr) {
+        return *top--; // attaching may have filled it
+    }
+    was_refilled_[class_idx] = true;
+    const std::size_t wanted = (capacity(class_idx) + 1) / 2;
+    const std::uint32_t taken = heap.take(class_idx, {top + 1, wanted}, relief());
+    top += taken;
+    return taken != 0 ? *top-- : nullptr;
+}
+
+// The row is full, or the thread has none: the half that was cached first goes back.
+template <PageSource Source>
+[[gnu::noinline]] void ThreadCache::overflow(Heap<Source>& heap, std::uint32_t class_idx,
+                                             void* block) noexcept {
+    if (!attach(heap)) {
+        heap.give(class_idx, {&block, 1});
+        return;
+    }
+    if (tops_[class_idx] == limits_[class_idx] && !grow(heap, class_idx)) {
+        const std::size_t cached = count(class_idx);
+        const std::size_t half = (cached + 1) / 2;
+        void** const first = bottoms_[class_idx] + 1;
+        heap.give(class_idx, {first, half});
+        std::copy(first + half, first + cached, first);
+        tops_[class_idx] -= half;
+    }
+    was_refilled_[class_idx] = false;
+    push(class_idx, block);
+}
+
+template <PageSource Source>
+[[gnu::noinline]] void ThreadCache::deallocate_slow(Heap<Source>& heap, Kind kind,
+                                                    void* block) noexcept {
+    if (kind == large_kind) {
+        heap.deallocate_large(block);
+    } else if (kind != free_kind && kind != tail_kind) {
+        overflow(heap, kind, block);
+    }
+}
+
+template <PageSource Source> void ThreadCache::flush(Heap<Source>& heap) noexcept {
+    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
+        if (const std::size_t cached = count(class_idx); cached != 0) {
+            heap.give(class_idx, {bottoms_[class_idx] + 1, cached});
+            tops_[class_idx] = bottoms_[class_idx];
+        }
+    }
+}
+
+template <PageSource Source> void ThreadCache::retire(Heap<Source>& heap) noexcept {
+    flush(heap);
+    if (slots_ != nullptr) {
+        for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
+            if (!is_first_row(class_idx)) {
+                heap.deallocate_large(bottoms_[class_idx]);
+            }
+        }
+        heap.deallocate_large(slots_);
+        heap.count_cache(-1);
+    }
+    drop();
+    state_ = State::retired;
+}
+
+inline std::size_t ThreadCache::cached_bytes() const noexcept {
+    std::size_t bytes = 0;
+    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
+        bytes += count(class_idx) * size_classes.classes[class_idx].block_bytes;
+    }
+    return bytes;
+}
+
+} // namespace alloclab::pool

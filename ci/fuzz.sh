@@ -9,13 +9,16 @@
 seconds_each=${SECONDS_EACH:-20}
 export PATH="$PWD/$venv/bin:$PATH"
 cmake --preset fuzz
-cmake --build build/fuzz --parallel "$jobs"
+cmake --build build/fuzz --target fuzzers --parallel "$jobs"
 mkdir -p build/fuzz/found
-for target in trace_reader trace_contents program_builder capture_reader; do
+for target in trace_reader trace_contents program_builder capture_reader seal; do
     corpus=build/fuzz/corpus/$target
     mkdir -p "$corpus"
     seeds=cpp/fuzz/seeds/$target
-    [[ $target != program_builder ]] || seeds=cpp/fuzz/seeds/trace_contents # the same input
+    case $target in # two targets read what others do
+    program_builder) seeds=cpp/fuzz/seeds/trace_contents ;;
+    seal) seeds=cpp/fuzz/seeds/capture_reader ;;
+    esac
     "build/fuzz/cpp/fuzz/${target}_fuzz" -max_total_time="$seconds_each" -timeout=10 \
         -rss_limit_mb=1024 -malloc_limit_mb=256 -max_len=65536 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/found/${target}-" "$corpus" "$seeds"

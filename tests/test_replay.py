@@ -138,7 +138,7 @@ def test_a_child_that_never_ends_is_stopped(fake_child: FakeChild) -> None:
         ({"raw": '{"schema": 9}'}, ChildFailed, "an answer of schema 9"),
         ({"error": {"kind": "trace", "message": "offset 9: bad"}}, TraceError, "offset 9: bad"),
         ({"error": {"kind": "system", "message": "no memory"}}, ChildFailed, "no memory"),
-        ({"error": {"kind": "usage", "message": "growth=0"}}, ChildFailed, "growth=0"),
+        ({"error": {"kind": "usage", "message": "growth=0"}}, UsageError, "growth=0"),
         (
             {"stderr": "ERROR: ld.so: object 'x' from LD_PRELOAD cannot be preloaded: ignored."},
             ChildFailed,

@@ -127,7 +127,7 @@ def test_an_allocator_without_malloc_is_not_ranked(fake_child: FakeChild) -> Non
     assert "ns_per_event" not in comparison["freelist"].p_values
     assert isinstance(comparison["freelist"].figures["ns_per_event"], NotMeasured)
     assert comparison["freelist"]["templated_ns_per_event"] == 10.0
-    assert "n/m: ns_per_event, events_per_s: it cannot serve malloc" in comparison.table()
+    assert "n/m: freelist: ns_per_event, events_per_s: it cannot serve malloc" in comparison.table()
 
 
 def test_what_is_explained_adds_up(fake_child: FakeChild) -> None:

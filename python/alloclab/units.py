@@ -66,7 +66,7 @@ def parse_seconds(text: str | float | int) -> float:
 
 def exact_bytes(size: int) -> str:
     """Writes a size in the largest binary unit that loses nothing: 65536 is "64 KiB"."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+    for unit, factor in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if size and size % factor == 0:
             return f"{size // factor} {unit}"
     return f"{size} B"

@@ -137,5 +137,5 @@ def replay(
             if "time" not in wanted:
                 subject.measure_kernel(each, progress)
     if subject.failure is not None:
-        raise subject.failure
+        raise subject.refusal or subject.failure
     return subject.run(null)

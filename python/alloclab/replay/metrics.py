@@ -118,8 +118,14 @@ def _of_stats(name: str, meaning: str) -> Metric:
     return Metric("bytes", True, _statistic(name), meaning, "kernel")
 
 
-def _of_timeline(compute: Callable[[Parts], list[float]], meaning: str) -> Metric:
-    return Metric("ratio", False, compute, meaning, "timeline")
+def _of_timeline(
+    compute: Callable[[Parts], list[float]], meaning: str, unit: str = "ratio"
+) -> Metric:
+    return Metric(unit, False, compute, meaning, "timeline")
+
+
+def _johnstone_wilson(which: int, meaning: str) -> Metric:
+    return _of_timeline(johnstone_wilson(which), meaning, "factor")
 
 
 METRICS: dict[str, Metric] = {
@@ -169,12 +175,10 @@ METRICS: dict[str, Metric] = {
     "realized_fragmentation_ratio": _of_timeline(
         realized, "footprint at its peak / touched live then - 1"
     ),
-    "johnstone_wilson_1": _of_timeline(
-        johnstone_wilson(1), "average of footprint / live, over bytes allocated"
-    ),
-    "johnstone_wilson_2": _of_timeline(johnstone_wilson(2), "footprint at peak live / peak live"),
-    "johnstone_wilson_3": _of_timeline(johnstone_wilson(3), "peak footprint / live at that point"),
-    "johnstone_wilson_4": _of_timeline(johnstone_wilson(4), "peak footprint / peak live"),
+    "johnstone_wilson_1": _johnstone_wilson(1, "average of footprint / live, over bytes allocated"),
+    "johnstone_wilson_2": _johnstone_wilson(2, "footprint at peak live / peak live"),
+    "johnstone_wilson_3": _johnstone_wilson(3, "peak footprint / live at that point"),
+    "johnstone_wilson_4": _johnstone_wilson(4, "peak footprint / peak live"),
     "ns_per_event": Metric(
         "ns",
         False,

@@ -18,12 +18,14 @@ class Subject:
     """Runs the children of one allocator on one trace, one measurement at a time.
 
     A child that fails ends the subject, not the sweep: `failure` holds it, and later measurements
-    do nothing. An allocator that is not installed raises on construction.
+    do nothing; where it refused a setting, `refusal` says so too. An allocator that is not
+    installed raises on construction.
     """
 
     def __init__(self, allocator: Allocator, template: Order) -> None:
         self.allocator = allocator
         self.failure: ChildFailed | None = None
+        self.refusal: UsageError | None = None
         self._template = template
         self._answers: dict[str, list[Answer]] = {}
         self._declined: dict[str, str] = {}
@@ -62,6 +64,7 @@ class Subject:
         except UsageError as error:
             # The child's word on a setting only it can judge: this allocator's fault, not the
             # trace's, so the others go on.
+            self.refusal = error
             self.failure = ChildFailed(str(error))
 
     def run(self, null: NullReplay) -> Run:

@@ -169,13 +169,18 @@ def render_html(title: str, grid: Grid, notes: Sequence[str]) -> str:
 def row_notes(rows: Sequence[Row]) -> list[str]:
     """Returns what stands under the table: why a figure is missing, and each run's warnings."""
     notes: dict[str, list[str]] = {}
+    lacking: dict[str, list[str]] = {}
     for row in rows:
         if row.problem is not None:
             continue
         for name, figure in row.figures.items():
-            if isinstance(figure, NotMeasured) and name != "templated_ns_per_event":
+            if isinstance(figure, NotMeasured):
                 notes.setdefault(figure.reason, []).append(name)
-    lines = [f"{NO_FIGURE}: {_some(names)}: {reason}" for reason, names in notes.items()]
+                lacking.setdefault(figure.reason, []).append(row.label)
+    lines = [
+        f"{NO_FIGURE}: {_some(lacking[reason])}: {_some(names)}: {reason}"
+        for reason, names in notes.items()
+    ]
     warned: dict[str, list[str]] = {}
     for row in rows:
         for warning in row.run.warnings if row.run is not None else ():

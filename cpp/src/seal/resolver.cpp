@@ -164,7 +164,8 @@ void Resolver::begin_reallocation(const RawEvent& event) {
     }
     PendingReallocation& pending = pending_[event.thread];
     pending = {.is_open = true, .is_known = false, .address = event.address, .block = {}};
-    pending.is_known = blocks_.take(event.address, pending.block);
+    // A recorder never writes an address of zero here, but a hostile capture may.
+    pending.is_known = event.address != 0 && blocks_.take(event.address, pending.block);
 }
 
 void Resolver::end_reallocation(const RawEvent& event) {

@@ -27,6 +27,7 @@ public:
     std::size_t size() const { return size_; }
 
     // The block at `address`, or null; valid until the next change.
+    // Requires: `address` is not zero, here and below.
     LiveBlock* find(std::uint64_t address) {
         for (std::size_t at = home(address);; at = next(at)) {
             if (slots_[at].address == address) {

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""`alloclab info`: what is in a trace."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from alloclab.cli.arguments import add_json, print_json
+from alloclab.errors import EXIT_OK, NotMeasured, UsageError
+from alloclab.traces import SUFFIX, Trace, open_trace
+from alloclab.units import format_ratio
+
+NAME = "info"
+SUMMARY = "say what is in a trace: counts, peaks, where it came from"
+DESCRIPTION = """\
+Prints the counts of one or more traces and what the recorder knew of the program. A folder stands
+for every trace in it.
+
+  alloclab info recording/cc1plus-4711.alloctrace
+  alloclab info recording
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("traces", nargs="+", type=Path, metavar="TRACE", help="a trace or folder")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    traces = [open_trace(path) for path in expand(arguments.traces)]
+    if arguments.json:
+        print_json([describe_json(trace) for trace in traces])
+    else:
+        print("\n\n".join(describe(trace) for trace in traces))
+    return EXIT_OK
+
+
+def expand(paths: list[Path]) -> list[Path]:
+    """Returns the traces that paths name: files as they are, folders as the traces in them.
+
+    Raises:
+        UsageError: there is no such path, or no trace in a folder.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.glob(f"*{SUFFIX}"))
+            if not inside:
+                raise UsageError(f"{path}: no {SUFFIX} file in this folder")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"{path}: no such trace")
+    return found
+
+
+def describe_json(trace: Trace) -> dict[str, Any]:
+    """Returns what there is to say of a trace as plain JSON values."""
+    return {
+        "path": str(trace.path),
+        "summary": dict(trace.summary()),
+        "metadata": dict(trace.metadata),
+    }
+
+
+def describe_briefly(trace: Trace) -> str:
+    """Returns a trace's path and its counts as text."""
+    return "\n  ".join([str(trace.path), *str(trace.summary()).splitlines()])
+
+
+def describe(trace: Trace) -> str:
+    """Returns what there is to say of a trace as text: its path, its counts, where it came from."""
+    lines = [describe_briefly(trace)]
+    try:
+        share = format_ratio(trace.uncertain_touched_ratio)
+        lines.append(f"{share} of the large blocks' resident pages may never have been touched")
+    except NotMeasured as reason:
+        lines.append(f"share of uncertain pages: not measured: {reason}")
+    for name, known in trace.metadata.items():
+        lines.append(f"{name}: {known if isinstance(known, str) else json.dumps(known)}")
+    return "\n  ".join(lines)

@@ -81,7 +81,8 @@ private:
 
 [[gnu::noinline]] void free_slowly(void* p) {
     if (p == nullptr) {
-        record_free_null();
+        if (!append_code(Code::free_null))
+            record_free_null();
     } else if (!is_bootstrap(p)) {
         const ErrnoKept kept;
         record_free(p);

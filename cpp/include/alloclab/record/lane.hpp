@@ -83,6 +83,24 @@ inline bool append_short(std::uint64_t granule, Encode encode) {
     return has_room;
 }
 
+// Appends an event that is a code and nothing else, as append_short() does.
+inline bool append_code(capture::Code code) {
+    Lane& lane = thread_lanes.own;
+    if (__builtin_expect(lane.is_busy, false))
+        return false;
+    lane.is_busy = true;
+    compiler_barrier();
+    unsigned char* const cursor = lane.cursor;
+    const bool has_room = cursor < lane.limit;
+    if (__builtin_expect(has_room, true)) {
+        *cursor = static_cast<unsigned char>(static_cast<unsigned>(code) << 1);
+        lane.cursor = cursor + 1;
+    }
+    compiler_barrier();
+    lane.is_busy = false;
+    return has_room;
+}
+
 // The word of a code byte and a delta.
 inline capture::Word coded_delta(std::uint64_t code_byte, std::uint64_t delta) {
     const capture::Word word = capture::varint_word(delta);

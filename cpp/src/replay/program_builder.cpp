@@ -18,6 +18,10 @@ constexpr std::uint64_t spanned_pages(std::uint64_t size) {
     return (size + page_bytes - 1) / page_bytes;
 }
 
+std::uint64_t untouched_bytes(const WideOp& wide) {
+    return wide.size - std::min(wide.size, wide.touch_pages * page_bytes);
+}
+
 } // namespace
 
 ProgramBuilder::ProgramBuilder(TraceReader& reader, Options options)
@@ -39,18 +43,20 @@ std::uint64_t ProgramBuilder::max_batch_ops() const {
                     reader_.summary().events);
 }
 
-[[gnu::always_inline]] inline void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
-                              std::uint64_t touched_bytes) {
+[[gnu::always_inline]] inline void
+ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t untouched_bytes) {
     SlotState& state = state_[slot];
     requested_live_bytes_ += size - state.size;
-    touched_live_bytes_ += touched_bytes - state.touched_bytes;
+    untouched_live_bytes_ += untouched_bytes - state.untouched_bytes;
     allocated_bytes_ += size > state.size ? size - state.size : 0;
-    state = {size, touched_bytes};
-    if (requested_live_bytes_ > peak_requested_live_bytes_) {
+    state = {size, untouched_bytes};
+    if (requested_live_bytes_ > peak_requested_live_bytes_) [[unlikely]] {
         peak_requested_live_bytes_ = requested_live_bytes_;
         peak_requested_event_ = event_;
     }
-    peak_touched_live_bytes_ = std::max(peak_touched_live_bytes_, touched_live_bytes_);
+    if (requested_live_bytes_ - untouched_live_bytes_ > peak_touched_live_bytes_) [[unlikely]] {
+        peak_touched_live_bytes_ = requested_live_bytes_ - untouched_live_bytes_;
+    }
 }
 
 [[gnu::always_inline]] inline std::uint32_t ProgramBuilder::new_slot(std::uint64_t object) {
@@ -77,27 +83,29 @@ std::uint64_t ProgramBuilder::max_batch_ops() const {
         }
         const bool is_recorded = options_.touch == Touch::recorded && is_large;
         wide.touch_pages = pages_to_touch(is_recorded ? touched_row() : nullptr, event.size, wide);
-        set_live(slot, event.size, std::min(event.size, wide.touch_pages * page_bytes));
+        set_live(slot, event.size, untouched_bytes(wide));
         add_wide(slot, wide);
         return;
     }
-    set_live(slot, event.size, event.size);
+    set_live(slot, event.size, 0);
     program_->ops.push_back(
         Op::make(is_zeroed ? OpCode::allocate_zero : OpCode::allocate, slot, event.size));
 }
 
-[[gnu::always_inline]] inline void ProgramBuilder::add_free(const Event& event, const ChunkColumns& chunk) {
+[[gnu::always_inline]] inline void ProgramBuilder::add_free(const Event& event,
+                                                            const ChunkColumns& chunk) {
     const std::uint32_t slot = slots_.take(event.object);
-    if (slot == SlotMap::none || state_[slot].is_region) [[unlikely]] {
+    if (slot == SlotMap::none || state_[slot].is_region()) [[unlikely]] {
         fail(chunk, "frees an object that is no live block");
     }
     const SlotState& state = state_[slot];
     requested_live_bytes_ -= state.size;
-    touched_live_bytes_ -= state.touched_bytes;
+    untouched_live_bytes_ -= state.untouched_bytes;
     program_->ops.push_back(Op::make(OpCode::free, slot, 0));
 }
 
-[[gnu::always_inline]] inline void ProgramBuilder::add(const Event& event, const ChunkColumns& chunk) {
+[[gnu::always_inline]] inline void ProgramBuilder::add(const Event& event,
+                                                       const ChunkColumns& chunk) {
     if (event_ >= options_.stop_after_events) [[unlikely]] {
         return;
     }
@@ -178,7 +186,7 @@ void ProgramBuilder::fail(const ChunkColumns& chunk, const char* reason) const {
 std::uint32_t ProgramBuilder::slot_of(std::uint64_t object, bool is_region,
                                       const ChunkColumns& chunk) {
     const std::uint32_t slot = slots_.find(object);
-    if (slot == SlotMap::none || state_[slot].is_region != is_region) {
+    if (slot == SlotMap::none || state_[slot].is_region() != is_region) {
         fail(chunk, is_region ? "names an object that is no live region"
                               : "names an object that is no live block");
     }
@@ -188,20 +196,21 @@ std::uint32_t ProgramBuilder::slot_of(std::uint64_t object, bool is_region,
 void ProgramBuilder::add_reallocation(const Event& event, const ChunkColumns& chunk) {
     const std::uint32_t slot = slot_of(event.object, false, chunk);
     if (event.size < 64_KiB) {
-        set_live(slot, event.size, event.size);
+        set_live(slot, event.size, 0);
         program_->ops.push_back(Op::make(OpCode::reallocate, slot, event.size));
         return;
     }
     WideOp wide{.code = WideCode::reallocate, .size = event.size};
     wide.touch_pages = pages_to_touch(options_.touch == Touch::recorded ? touched_row() : nullptr,
                                       event.size, wide);
-    set_live(slot, event.size, std::min(event.size, wide.touch_pages * page_bytes));
+    set_live(slot, event.size, untouched_bytes(wide));
     add_wide(slot, wide);
 }
 
 void ProgramBuilder::sample() {
     const SamplePoint point{program_->ops.size(), event_, requested_live_bytes_,
-                            touched_live_bytes_, allocated_bytes_};
+                            requested_live_bytes_ - untouched_live_bytes_,
+                            allocated_bytes_};
     program_->samples.push_back(point);
     while (next_sample_event_ <= event_) {
         next_sample_event_ += sample_stride_;

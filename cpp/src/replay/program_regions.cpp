@@ -14,7 +14,7 @@ std::uint32_t ProgramBuilder::new_region(std::uint64_t object, std::uint64_t siz
     if (slot >= state_.size()) {
         state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
     }
-    state_[slot] = {size, 0, true};
+    state_[slot] = {size, SlotState::region};
     return slot;
 }
 
@@ -58,7 +58,7 @@ void ProgramBuilder::add_region(const Event& event, const ChunkColumns& chunk) {
     }
     case EventKind::unmap:
         slot = slots_.take(event.object);
-        if (slot == SlotMap::none || !state_[slot].is_region) {
+        if (slot == SlotMap::none || !state_[slot].is_region()) {
             fail(chunk, "unmaps an object that is no live region");
         }
         wide.code = WideCode::unmap;

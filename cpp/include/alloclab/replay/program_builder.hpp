@@ -52,9 +52,10 @@ public:
 
 private:
     struct SlotState {
+        static constexpr std::uint64_t region = ~std::uint64_t{0};
         std::uint64_t size = 0;
-        std::uint64_t touched_bytes = 0; // 0 for regions: they are not the allocator's
-        bool is_region = false;
+        std::uint64_t untouched_bytes = 0; // `region` for regions: they are not the allocator's
+        bool is_region() const { return untouched_bytes == region; }
     };
 
     void add(const Event& event, const ChunkColumns& chunk);
@@ -69,7 +70,7 @@ private:
     std::uint32_t new_slot(std::uint64_t object);
     std::uint32_t new_region(std::uint64_t object, std::uint64_t size);
     [[noreturn]] void fail(const ChunkColumns& chunk, const char* reason) const;
-    void set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t touched_bytes);
+    void set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t untouched_bytes);
     void sample();
 
     TraceReader& reader_;
@@ -86,7 +87,7 @@ private:
     std::uint64_t next_sample_event_ = ~std::uint64_t{0};
     std::uint64_t next_sample_peak_bytes_ = ~std::uint64_t{0};
     std::uint64_t requested_live_bytes_ = 0;
-    std::uint64_t touched_live_bytes_ = 0;
+    std::uint64_t untouched_live_bytes_ = 0; // of large blocks
     std::uint64_t allocated_bytes_ = 0;
     std::uint64_t peak_requested_live_bytes_ = 0;
     std::uint64_t peak_requested_event_ = 0;

@@ -169,13 +169,22 @@ def test_a_doubtful_peak_is_not_measured(fake_child: FakeChild) -> None:
     assert run.metrics["peak_footprint_bytes"] == NotMeasured("file pages moved")
 
 
+def test_a_mark_that_lags_behind_the_samples_is_replaced_by_them(fake_child: FakeChild) -> None:
+    fake_child.say(malloc={"reply": {"anonymous_peak_bytes": 2_590_000}, "only": "time"})
+    assert replay(fake_child.trace, Glibc())["peak_footprint_bytes"] == 1_600_000
+    alone = replay(fake_child.trace, Glibc(), measure="time")
+    assert alone["peak_footprint_bytes"] == 1_590_000
+
+
 def test_a_batch_too_short_to_time_is_not_measured(fake_child: FakeChild) -> None:
     fake_child.say(malloc={"reply": {"cpu_ns": 2_050_000}})
     run = replay(fake_child.trace, Glibc(), measure="time")
     assert run.metrics["ns_per_event"] == NotMeasured("too short to time: 50 us above the null")
 
 
-def test_a_peak_on_a_plateau_is_where_the_plateau_begins(fake_child: FakeChild) -> None:
+def test_a_ratio_at_peak_footprint_is_where_most_is_live_on_its_plateau(
+    fake_child: FakeChild,
+) -> None:
     # A page more at the end, where little is live, is not where memory was short.
     anonymous = [1_000_000, 1_500_000, 2_600_000, 2_604_096]
     timeline = {
@@ -188,7 +197,8 @@ def test_a_peak_on_a_plateau_is_where_the_plateau_begins(fake_child: FakeChild) 
     fake_child.say(malloc={"reply": {"timeline": timeline}, "only": "timeline"})
     run = replay(fake_child.trace, Glibc())
     assert run["realized_fragmentation_ratio"] == pytest.approx(0.6)
-    assert run["johnstone_wilson_3"] == pytest.approx(1_604_096 / 1_000_000)
+    assert run["johnstone_wilson_3"] == pytest.approx(1_604_096 / 1_000)
+    assert run["johnstone_wilson_4"] == pytest.approx(1_604_096 / 1_000_000)
 
 
 def test_ratios_over_live_bytes_are_not_measured_where_they_would_lie(

@@ -18,7 +18,7 @@ from alloclab.errors import NotMeasured
 from alloclab.replay.parts import Column, Parts, Timeline, ratio, timeline_of
 
 # Samples this near the highest footprint are on its plateau.
-PLATEAU_RATIO = 0.01
+PLATEAU_RATIO = 0.05
 
 
 def internal(parts: Parts) -> list[float]:
@@ -51,11 +51,13 @@ def johnstone_wilson(which: int) -> Callable[[Parts], list[float]]:
         footprint, live = line.footprint_bytes, line.touched_live_bytes
         if which == 1:
             return [_average_over_allocated(line)]
-        highest, at_live = float(footprint.max()), int(np.argmax(live))
+        # The third is taken where footprint is highest to the byte, as its authors did, who warn
+        # that little may be live there.
+        at_footprint, at_live = int(np.argmax(footprint)), int(np.argmax(live))
         over, under = {
             2: (footprint[at_live], live[at_live]),
-            3: (highest, live[_peak(line)]),
-            4: (highest, live[at_live]),
+            3: (footprint[at_footprint], live[at_footprint]),
+            4: (footprint[at_footprint], live[at_live]),
         }[which]
         return [ratio(over, under, "touched live")]
 
@@ -78,13 +80,14 @@ def _heap_timeline(parts: Parts) -> Timeline:
 
 
 def _peak(line: Timeline) -> int:
-    """The sample at which footprint peaks: the first within a hundredth of the highest.
+    """The sample at which footprint peaks: of those on its plateau, where most was live.
 
-    An allocator that gives nothing back stays on a plateau until the program ends; a page more at
-    its far end, where nothing is live, is not where memory was short.
+    An allocator that gives nothing back stays near its peak until the program ends; a page more at
+    the far end, where little is live, would make a ratio there the figure for the whole program.
     """
     highest = float(line.footprint_bytes.max())
-    return int(np.argmax(line.footprint_bytes >= (1 - PLATEAU_RATIO) * highest))
+    is_on_plateau = line.footprint_bytes >= (1 - PLATEAU_RATIO) * highest
+    return int(np.argmax(np.where(is_on_plateau, line.touched_live_bytes, -1.0)))
 
 
 def _touched_blocks(parts: Parts, line: Timeline) -> Column:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from alloclab.errors import NotMeasured
 from alloclab.replay.fragmentation import external, internal, johnstone_wilson, realized
@@ -71,12 +72,19 @@ def _statistic(name: str) -> Callable[[Parts], list[int]]:
 
 
 def _peak_footprint(parts: Parts) -> list[float]:
+    """The kernel's mark of each timed replay, or the samples' where the mark lags behind them."""
     start = parts.start_bytes()
-    answers = parts.footprint_answers()
-    for answer in answers:
-        if answer.get("anonymous_peak_bytes") is None:
-            raise NotMeasured(answer.get("anonymous_peak_reason") or "the child gave no peak")
-    return [answer["anonymous_peak_bytes"] - start for answer in answers]
+    sampled = parts.answers.get("timeline", ())
+    peaks = [_anonymous_peak(answer) for answer in parts.footprint_answers()]
+    floor = max((_anonymous_peak(answer) for answer in sampled), default=0)
+    return [max(peak, floor) - start for peak in peaks]
+
+
+def _anonymous_peak(answer: Mapping[str, Any]) -> int:
+    peak = answer.get("anonymous_peak_bytes")
+    if peak is None:
+        raise NotMeasured(answer.get("anonymous_peak_reason") or "the child gave no peak")
+    return int(peak)
 
 
 def _page_faults(parts: Parts) -> list[int]:

@@ -74,7 +74,7 @@ class Comparison:
     def title(self) -> str:
         """Returns one line: the trace, how much of it there is, and how it was replayed."""
         requested = self._any_value("peak_requested_live_bytes")
-        events = self._any_value("replayed_events")
+        events = self._any_value("events")
         parts = [
             f"{self.trace}: {format_count(events)} events" if events is not None else self.trace,
             f"peak requested {format_bytes(requested)}*" if requested is not None else "",

@@ -61,7 +61,7 @@ def test_the_commands_of_the_readme_have_their_verbs(
     assert len(commands) >= 5
     for verb in sorted({words[1] for words in commands}):
         assert cli.main([verb, "--help"]) == 0
-        assert f"  alloclab {verb} " in capsys.readouterr().out, f"{verb} shows no example"
+        assert f"  alloclab {verb}" in capsys.readouterr().out, f"{verb} shows no example"
 
 
 def test_the_scripts_the_documents_name_exist(checkout: Path) -> None:

@@ -102,7 +102,11 @@ void* place(void* start, std::size_t size, std::size_t offset) {
 
 struct Backend {
     static void* allocate(std::size_t size) noexcept {
-        return allocate_aligned(size, default_alignment);
+        void* const block = allocate_aligned(size, default_alignment);
+        if (block == nullptr) {
+            errno = ENOMEM;
+        }
+        return block;
     }
 
     static void* allocate_zeroed(std::size_t size) noexcept {

@@ -3,6 +3,7 @@
 
 #include "malloc_environment.hpp"
 
+#include <alloclab/alloc/clear.hpp>
 #include <alloclab/alloc/malloc_face.hpp>
 #include <alloclab/alloc/option_list.hpp>
 #include <alloclab/alloc/pool.hpp>
@@ -51,9 +52,23 @@ void start_watching() {
 struct Backend {
     [[gnu::always_inline]] static void* allocate(std::size_t size) noexcept {
         if (size <= pool::small_max_bytes) [[likely]] {
-            return cache.allocate(heap, size);
+            void* const block = cache.allocate_cached(size);
+            if (block != nullptr) [[likely]] {
+                return block;
+            }
         }
-        return cache.allocate_large(heap, size, 1, false);
+        return allocate_slow(size);
+    }
+
+    // On its own, so that malloc is a jump away from it and needs no frame.
+    [[gnu::noinline]] static void* allocate_slow(std::size_t size) noexcept {
+        void* const block = size <= pool::small_max_bytes
+                                ? cache.allocate(heap, size)
+                                : cache.allocate_large(heap, size, 1, false);
+        if (block == nullptr) {
+            errno = ENOMEM;
+        }
+        return block;
     }
 
     static void* allocate_zeroed(std::size_t size) noexcept {
@@ -61,12 +76,8 @@ struct Backend {
             return cache.allocate_large(heap, size, 1, true);
         }
         void* const block = cache.allocate(heap, size);
-        if (block != nullptr) {
-            // Blocks are whole 16s, and fixed lengths need no call.
-            __builtin_memset(block, 0, 16);
-            if (size > 16) {
-                __builtin_memset(static_cast<char*>(block) + 16, 0, size - 16);
-            }
+        if (block != nullptr) [[likely]] {
+            clear_block(block, size);
         }
         return block;
     }
@@ -79,11 +90,12 @@ struct Backend {
     }
 
     static void* reallocate(void* block, std::size_t size) noexcept {
-        const std::size_t old_size = heap.usable_size(block);
-        if (size > pool::small_max_bytes && heap.contains(block) &&
-            heap.kind_of(block) == pool::large_kind) {
+        pool::Kind kind = pool::free_kind;
+        if (size > pool::small_max_bytes && heap.find_kind(block, kind) &&
+            kind == pool::large_kind) {
             return cache.reallocate_large(heap, block, size);
         }
+        const std::size_t old_size = heap.usable_size(block);
         // A block that fits stays, unless a quarter of a larger one would lie idle.
         if (size <= old_size && (old_size <= 64 || size > old_size - old_size / 4)) {
             return block;

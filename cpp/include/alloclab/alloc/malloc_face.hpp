@@ -11,8 +11,10 @@
 namespace alloclab {
 
 // What the C malloc family is built from. All is static: a process has one. Sizes are at most
-// PTRDIFF_MAX, alignments powers of two; nothing sets errno on success.
-//   allocate(size), allocate_zeroed(size)   a 16-aligned block, or null
+// PTRDIFF_MAX, except for `allocate` and `allocate_zeroed`, which refuse larger ones themselves;
+// alignments are powers of two; nothing sets errno on success.
+//   allocate(size)                          a 16-aligned block, or null, errno then being ENOMEM
+//   allocate_zeroed(size)                   a 16-aligned block that reads as zero, or null
 //   allocate_aligned(size, alignment)       alignment above 16
 //   reallocate(block, size)                 block not null, size not 0; null leaves the block be
 //   deallocate(block)                       null is ignored
@@ -38,8 +40,7 @@ concept MallocBackend = requires(void* block, std::size_t size) {
 template <MallocBackend Backend> class MallocFace {
 public:
     [[gnu::always_inline]] static void* malloc(std::size_t size) noexcept {
-        void* const block = Backend::allocate(size);
-        return block != nullptr ? block : out_of_memory();
+        return Backend::allocate(size);
     }
 
     [[gnu::always_inline]] static void free(void* block) noexcept { Backend::deallocate(block); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/clear.hpp>
 #include <alloclab/alloc/concept.hpp>
 #include <alloclab/alloc/pool/thread_cache.hpp>
 #include <alloclab/vm/os_page_source.hpp>
@@ -42,7 +43,10 @@ public:
             return allocate_slow(size, alignment, true);
         }
         void* const block = allocate(size, alignment);
-        return block != nullptr ? std::memset(block, 0, size) : nullptr;
+        if (block != nullptr) [[likely]] {
+            clear_block(block, size);
+        }
+        return block;
     }
     [[gnu::always_inline]] void deallocate(void* block, std::size_t size,
                                            std::size_t alignment) noexcept {
@@ -58,7 +62,8 @@ public:
     // Within a size class, or where the memory behind a large block is free.
     bool resize(void* block, std::size_t old_size, std::size_t new_size,
                 std::size_t alignment) noexcept {
-        const bool is_large = heap_.kind_of(block) == pool::large_kind;
+        pool::Kind kind = pool::free_kind;
+        const bool is_large = heap_.find_kind(block, kind) && kind == pool::large_kind;
         if (is_large && new_size > pool::small_max_bytes) {
             return heap_.resize_large(block, new_size);
         }

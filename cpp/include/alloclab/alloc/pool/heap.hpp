@@ -27,9 +27,10 @@ public:
     }
 
     bool contains(const void* block) const noexcept { return runs_.region.contains(block); }
-    // Requires: contains(block), and it is the start of a live block or stands in a slab.
-    Kind kind_of(const void* block) const noexcept {
-        return runs_.region.kinds[runs_.region.offset_of(block) / unit_bytes];
+    // Returns whether `block` is the heap's, and if so its kind.
+    // Requires: if it is the heap's, it is the start of a live block.
+    bool find_kind(const void* block, Kind& kind) const noexcept {
+        return runs_.region.find_kind(block, kind);
     }
 
     // Puts blocks of a class into `out`, the one to use first at the end. `relieve(runs)` is as for
@@ -61,14 +62,15 @@ public:
     void count_cache(int change) noexcept {
         cache_count_.fetch_add(change, std::memory_order_relaxed);
     }
-    // Bytes of blocks by which each cache may grow its rows: a 64th of what is in use, but at least
-    // 256 KiB, shared by all caches.
+    // Bytes of blocks by which each cache may grow its rows: a 256th of what is in use, but at
+    // least 64 KiB, shared by all caches. Four times as much gained 3 % in time on a compiler's
+    // trace and cost 3 % in footprint.
     std::size_t cache_grant_bytes() noexcept {
-        constexpr std::size_t least_bytes = std::size_t{256} << 10;
+        constexpr std::size_t least_bytes = std::size_t{64} << 10;
         const LockGuard guard(runs_.lock);
         const std::size_t used_bytes = runs_.used_units() * unit_bytes;
         const int cache_count = cache_count_.load(std::memory_order_relaxed);
-        return std::max(used_bytes / 64, least_bytes) / static_cast<std::size_t>(cache_count);
+        return std::max(used_bytes / 256, least_bytes) / static_cast<std::size_t>(cache_count);
     }
 
     // Around fork: the child must not inherit a lock another thread held.

@@ -49,6 +49,16 @@ struct Region {
     bool contains(const void* address) const noexcept {
         return offset_of(address) < memory_bytes.load(std::memory_order_acquire);
     }
+    // `contains`, and the kind of the unit that holds `address` if so; the base is read once.
+    bool find_kind(const void* address, Kind& kind) const noexcept {
+        const std::size_t bytes = memory_bytes.load(std::memory_order_acquire);
+        const std::size_t offset = offset_of(address);
+        if (offset >= bytes) [[unlikely]] {
+            return false;
+        }
+        kind = kinds[offset / unit_bytes];
+        return true;
+    }
     bool is_open() const noexcept { return memory_bytes.load(std::memory_order_acquire) != 0; }
     std::uint32_t unit_count() const noexcept {
         return static_cast<std::uint32_t>(memory_bytes.load(std::memory_order_relaxed) /

@@ -33,13 +33,12 @@ public:
     template <PageSource Source>
     [[gnu::always_inline]] void* allocate(Heap<Source>& heap, std::size_t size) noexcept {
         const std::uint32_t class_idx = class_of(size);
-        void** const top = tops_[class_idx];
-        void* const block = *top;
-        if (block != nullptr) [[likely]] {
-            tops_[class_idx] = top - 1;
-            return block;
-        }
-        return refill(heap, class_idx);
+        void* const block = pop(class_idx);
+        return block != nullptr ? block : refill(heap, class_idx);
+    }
+    // The same, if such a block is cached.
+    [[gnu::always_inline]] void* allocate_cached(std::size_t size) noexcept {
+        return pop(class_of(size));
     }
 
     // Takes a block of a known class back. Requires: not null.
@@ -55,8 +54,8 @@ public:
     // Takes any block back; null and memory that is not the heap's are ignored.
     template <PageSource Source>
     [[gnu::always_inline]] void deallocate(Heap<Source>& heap, void* block) noexcept {
-        if (heap.contains(block)) [[likely]] {
-            const Kind kind = heap.kind_of(block);
+        Kind kind = free_kind;
+        if (heap.find_kind(block, kind)) [[likely]] {
             if (push(kind, block)) [[likely]] {
                 return;
             }
@@ -92,6 +91,15 @@ private:
     static constexpr std::size_t first_slots_bytes = size_classes.cache_slot_count * sizeof(void*);
     static constexpr std::size_t max_row_blocks = 1023; // and the null before them: 8 KiB of slots
 
+    // Null when the row is empty.
+    [[gnu::always_inline]] void* pop(std::uint32_t class_idx) noexcept {
+        void** const top = tops_[class_idx];
+        void* const block = *top;
+        if (block != nullptr) [[likely]] {
+            tops_[class_idx] = top - 1;
+        }
+        return block;
+    }
     // False when the row is full.
     [[gnu::always_inline]] bool push(std::uint32_t kind, void* block) noexcept {
         void** const top = tops_[kind];

@@ -169,10 +169,10 @@ template <class Relieve>
 
 template <PageSource Source>
 std::size_t Heap<Source>::usable_size(const void* block) const noexcept {
-    if (!contains(block)) {
+    Kind kind = free_kind;
+    if (!find_kind(block, kind)) {
         return 0;
     }
-    const Kind kind = kind_of(block);
     return kind == large_kind
                ? std::size_t{runs_.region.tags[runs_.region.unit_of(block)]} * unit_bytes
                : size_classes.classes[kind].block_bytes;

@@ -9,8 +9,9 @@
 namespace alloclab::pool {
 
 template <PageSource Source>
-void* ThreadCache::allocate_large(Heap<Source>& heap, std::size_t size, std::size_t alignment,
-                                  bool is_zeroed) noexcept {
+[[gnu::noinline]] void* ThreadCache::allocate_large(Heap<Source>& heap, std::size_t size,
+                                                    std::size_t alignment,
+                                                    bool is_zeroed) noexcept {
     return heap.allocate_large(size, alignment, is_zeroed, relief());
 }
 

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 using namespace alloclab::record;
 using namespace alloclab::capture;
@@ -22,12 +23,14 @@ namespace {
 void* first_malloc(std::size_t size);
 void* first_calloc(std::size_t count, std::size_t size);
 void first_free(void* p);
+void* first_realloc(void* old, std::size_t size);
 
 // Until the first call each leads to a function that looks the real ones up, so that no later call
 // has to ask whether that was done.
 void* (*real_malloc)(std::size_t) = first_malloc;
 void* (*real_calloc)(std::size_t, std::size_t) = first_calloc;
 void (*real_free)(void*) = first_free;
+void* (*real_realloc)(void*, std::size_t) = first_realloc;
 
 bool adopt_real_calls() {
     if (is_resolving())
@@ -36,6 +39,7 @@ bool adopt_real_calls() {
     real_malloc = calls.malloc;
     real_calloc = calls.calloc;
     real_free = calls.free;
+    real_realloc = calls.realloc;
     return true;
 }
 
@@ -50,6 +54,10 @@ void* first_calloc(std::size_t count, std::size_t size) {
 void first_free(void* p) {
     if (adopt_real_calls())
         real_free(p);
+}
+
+void* first_realloc(void* old, std::size_t size) {
+    return adopt_real_calls() ? real_realloc(old, size) : nullptr;
 }
 
 // What the lookup of the real functions asks for itself. Its blocks stay away from the real free.
@@ -113,6 +121,39 @@ inline bool append_sized(Code code, std::size_t size, std::uint64_t granule) {
     });
 }
 
+// A block of the lookup itself gets a real one in its place.
+void* move_bootstrap(void* old, std::size_t size) {
+    void* const p = is_resolving() ? bootstrap_block(size, 0) : real_malloc(size);
+    // How large the old one was is not known; all of it lies within the bootstrap blocks.
+    if (p != nullptr && old != nullptr)
+        std::memcpy(p, old, bootstrap_bytes_from(old, size));
+    if (!is_bootstrap(p))
+        note_slowly(Call::malloc, p, size, 0);
+    return p;
+}
+
+void* allocate_by_realloc(Call call, std::size_t size) {
+    void* const p = real_realloc(nullptr, size);
+    const bool is_short = call == Call::realloc && p != nullptr && is_granule(p);
+    if (!is_short || !append_sized(Code::realloc_new, size, granule_of(p)))
+        note_slowly(call, p, size, 0);
+    return p;
+}
+
+void* reallocate(void* old, std::size_t size) {
+    const bool is_short = is_granule(old) && !may_be_tracked(old);
+    if (!is_short || !append_short(granule_of(old), [](std::uint64_t delta) {
+            return coded_delta(static_cast<std::uint64_t>(Code::realloc_begin) << 1, delta);
+        }))
+        record_realloc_begin(old);
+    void* const p = real_realloc(old, size);
+    if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_end, size, granule_of(p))) {
+        const ErrnoKept kept;
+        record_realloc_end(p, size, old);
+    }
+    return p;
+}
+
 } // namespace
 
 ALLOCLAB_ENTRY void* malloc(std::size_t size) {
@@ -170,50 +211,25 @@ ALLOCLAB_ENTRY void free(void* p) {
 }
 
 ALLOCLAB_ENTRY void* realloc(void* old, std::size_t size) {
-    if (is_resolving() || (is_bootstrap(old) && old != nullptr)) {
-        void* const p = is_resolving() ? bootstrap_block(size, 0) : malloc(size);
-        for (std::size_t byte_idx = 0; p != nullptr && old != nullptr && byte_idx < size; ++byte_idx)
-            static_cast<volatile char*>(p)[byte_idx] = static_cast<char*>(old)[byte_idx];
-        return p;
-    }
-    const RealCalls& calls = real_calls();
-    if (old == nullptr) {
-        void* const p = calls.realloc(nullptr, size);
-        if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_new, size, granule_of(p)))
-            note_slowly(Call::realloc, p, size, 0);
-        return p;
-    }
-    const bool is_short = is_granule(old) && !may_be_tracked(old);
-    if (!is_short || !append_short(granule_of(old), [](std::uint64_t delta) {
-            return coded_delta(static_cast<std::uint64_t>(Code::realloc_begin) << 1, delta);
-        }))
-        record_realloc_begin(old);
-    void* const p = calls.realloc(old, size);
-    if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_end, size, granule_of(p))) {
-        const ErrnoKept kept;
-        record_realloc_end(p, size, old);
-    }
-    return p;
+    if (__builtin_expect(is_resolving() || is_bootstrap(old), false))
+        return move_bootstrap(old, size);
+    return old == nullptr ? allocate_by_realloc(Call::realloc, size) : reallocate(old, size);
 }
 
+// By way of the program's realloc: the C library's own reallocarray would come back through ours.
 ALLOCLAB_ENTRY void* reallocarray(void* old, std::size_t count, std::size_t size) {
     const std::size_t bytes = product(count, size);
-    if (old == nullptr || real_calls().reallocarray == nullptr) {
-        if (bytes == SIZE_MAX) {
-            errno = ENOMEM;
-            note_slowly(Call::reallocarray, nullptr, bytes, 0);
-            return nullptr;
-        }
-        void* const p = old == nullptr ? real_calls().realloc(nullptr, bytes) : realloc(old, bytes);
-        if (old == nullptr)
-            note_slowly(Call::reallocarray, p, bytes, 0);
-        return p;
+    if (bytes != SIZE_MAX)
+        return old == nullptr ? allocate_by_realloc(Call::reallocarray, bytes)
+                              : reallocate(old, bytes);
+    if (old == nullptr) {
+        note_slowly(Call::reallocarray, nullptr, bytes, 0);
+    } else {
+        record_realloc_begin(old);
+        record_realloc_end(nullptr, bytes, old);
     }
-    record_realloc_begin(old);
-    void* const p = real_calls().reallocarray(old, count, size);
-    const ErrnoKept kept;
-    record_realloc_end(p, bytes, old);
-    return p;
+    errno = ENOMEM;
+    return nullptr;
 }
 
 ALLOCLAB_ENTRY int posix_memalign(void** out, std::size_t alignment, std::size_t size) {

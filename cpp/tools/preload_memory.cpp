@@ -45,7 +45,8 @@ void* map(void* hint, std::size_t size, int protection, int flags, int fd, off_t
     const bool is_private_anonymous =
         (flags & MAP_ANONYMOUS) != 0 && (flags & MAP_TYPE) == MAP_PRIVATE;
     if (result != -1 && is_watched && is_private_anonymous)
-        record_map(reinterpret_cast<void*>(result), whole_pages(size), protection == PROT_NONE);
+        record_map(reinterpret_cast<void*>(result), whole_pages(size), protection == PROT_NONE,
+                   (flags & (MAP_POPULATE | MAP_LOCKED)) != 0);
     return reinterpret_cast<void*>(result);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/append.hpp>
 
+#include <alloclab/base/units.hpp>
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/process.hpp>
 
@@ -11,17 +12,6 @@ using namespace capture;
 namespace {
 
 constexpr unsigned event_clock_bytes = 9;
-
-// A forked child finds its parent's windows in its lanes.
-void leave_parent_window(Lane& lane) {
-    if (lane.window == nullptr || lane.generation == process.generation)
-        return;
-    const auto first = reinterpret_cast<std::uintptr_t>(lane.window) & ~std::uintptr_t{4095};
-    unmap_memory(reinterpret_cast<void*>(first),
-                 reinterpret_cast<std::uintptr_t>(lane.map_end) - first);
-    lane = Lane{};
-    lane.is_busy = true;
-}
 
 void register_thread() {
     ThreadLanes& lanes = thread_lanes;
@@ -44,6 +34,15 @@ void register_thread() {
 
 } // namespace
 
+void leave_window(Lane& lane) {
+    if (lane.window != nullptr) {
+        const auto first = reinterpret_cast<std::uintptr_t>(lane.window) & ~(page_bytes - 1);
+        unmap_memory(reinterpret_cast<void*>(first),
+                     reinterpret_cast<std::uintptr_t>(lane.map_end) - first);
+    }
+    lane = Lane{};
+}
+
 LaneHold::LaneHold() : lane_(nullptr) {
     ThreadLanes& lanes = thread_lanes;
     Lane* const lane = !lanes.own.is_busy ? &lanes.own : &lanes.signal;
@@ -58,7 +57,6 @@ LaneHold::LaneHold() : lane_(nullptr) {
         lane->is_busy = false;
         return;
     }
-    leave_parent_window(*lane);
     register_thread();
     lane_ = lane;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/recorder.hpp>
 
+#include <alloclab/base/units.hpp>
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/live_blocks.hpp>
@@ -35,13 +36,16 @@ bool has_short_delta(const void* p) {
     return is_granule(p) && granule_of(p) < short_delta_max / 2;
 }
 
-void append_touched(Code code, const void* p, std::size_t size) {
-    const Residence residence = residence_of(p, size);
+void append_residence(Code code, const void* p, const Residence& residence) {
     append_event(EventBytes(code)
                      .put(p)
                      .put(residence.pages)
                      .put(residence.resident_pages)
                      .put(residence.is_prefix));
+}
+
+void append_touched(Code code, const void* p, std::size_t size) {
+    append_residence(code, p, residence_of(p, size));
 }
 
 void begin_large_block(void* p, std::size_t size) {
@@ -86,7 +90,8 @@ void record_allocation(Call call, void* p, std::size_t size, std::size_t alignme
             if (hold.make_room(event.count()))
                 hold.append(event);
         }
-        note_allocated(size);
+        if (p != nullptr)
+            note_allocated(size);
     }
     if (size >= large_block_bytes && p != nullptr && is_recording())
         begin_large_block(p, size);
@@ -145,7 +150,8 @@ void record_realloc_end(void* p, std::size_t size, void* old) {
             if (hold.make_room(event.count()))
                 hold.append(event);
         }
-        note_allocated(size);
+        if (p != nullptr)
+            note_allocated(size);
     }
     if (!is_recording())
         return;
@@ -155,12 +161,15 @@ void record_realloc_end(void* p, std::size_t size, void* old) {
         begin_large_block(old, reallocated_bytes); // it failed: the old block lives on
 }
 
-void record_map(void* p, std::size_t size, bool is_reserved) {
+void record_map(void* p, std::size_t size, bool is_reserved, bool is_populated) {
     append_event(EventBytes(Code::map).put(p).put(size).put(is_reserved));
     if (!is_recording())
         return;
     track_region(p, size);
-    append_touched(Code::touched_birth, p, size);
+    if (is_populated)
+        append_touched(Code::touched_birth, p, size);
+    else // nothing of it is resident yet: no need to ask, however large it is
+        append_residence(Code::touched_birth, p, {size / page_bytes, 0, true});
     note_allocated(size);
 }
 
@@ -263,6 +272,8 @@ void enter_forked_child() {
     forget_parent_capture();
     forget_tracked();
     forget_footprint();
+    leave_window(thread_lanes.own);
+    leave_window(thread_lanes.signal);
     thread_lanes.is_sample_due = false;
 }
 
@@ -278,7 +289,7 @@ void finish_thread() {
     thread_lanes.has_exited = true;
     Lane* const lanes[] = {&thread_lanes.own, &thread_lanes.signal};
     for (Lane* const lane : lanes) {
-        if (lane->window == nullptr || lane->generation != process.generation)
+        if (lane->window == nullptr)
             continue;
         reinterpret_cast<WindowHeader*>(lane->window)->has_thread_exit = 1;
         shorten_window(*lane, 0);

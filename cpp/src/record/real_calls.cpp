@@ -86,7 +86,6 @@ void resolve_real_calls() {
     look_up(calls.malloc, "malloc");
     look_up(calls.free, "free");
     look_up(calls.realloc, "realloc");
-    look_up(calls.reallocarray, "reallocarray");
     look_up(calls.posix_memalign, "posix_memalign");
     look_up(calls.aligned_alloc, "aligned_alloc");
     look_up(calls.memalign, "memalign");
@@ -116,6 +115,12 @@ void* bootstrap_allocate(std::size_t size, std::size_t alignment) {
 bool is_bootstrap(const void* p) {
     return reinterpret_cast<std::uintptr_t>(p) - reinterpret_cast<std::uintptr_t>(bootstrap) <
            sizeof bootstrap;
+}
+
+std::size_t bootstrap_bytes_from(const void* p, std::size_t size) {
+    const auto rest = static_cast<std::size_t>(bootstrap + sizeof bootstrap -
+                                               static_cast<const char*>(p));
+    return size < rest ? size : rest;
 }
 
 bool is_resolving() { return is_resolving_here; }

@@ -161,7 +161,6 @@ bool open_window(Lane& lane, std::uint32_t thread, std::uint32_t lane_idx) {
     lane.block_end = window + block_bytes;
     lane.cursor = lane.block_end;
     lane.last_granule = 0;
-    lane.generation = process.generation;
     return true;
 }
 

@@ -54,6 +54,9 @@ private:
     Lane* lane_;
 };
 
+// Forgets the lane's window without a word into it: in a forked child it is the parent's.
+void leave_window(Lane& lane);
+
 // Appends one event that holds no delta.
 void append_event(const EventBytes& event);
 

@@ -28,14 +28,13 @@ struct Lane {
     std::uint64_t file_offset; // of the window
     std::uint64_t last_ticks; // of the last clock written
     std::uint32_t sequence;   // of the next window
-    std::uint32_t generation; // of the process (a fork begins a new one) that opened it
 };
 
 struct ThreadLanes {
     Lane own;
     Lane signal;
     std::uint32_t thread;
-    std::uint32_t generation;       // of the process that counted this thread
+    std::uint32_t generation;       // of the process that counted this thread; a fork is a new one
     bool is_registered;
     bool is_sample_due;
     bool is_exit_hook_due;

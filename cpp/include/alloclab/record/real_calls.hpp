@@ -13,7 +13,6 @@ struct RealCalls {
     void* (*malloc)(std::size_t);
     void* (*calloc)(std::size_t, std::size_t);
     void* (*realloc)(void*, std::size_t);
-    void* (*reallocarray)(void*, std::size_t, std::size_t);
     void (*free)(void*);
     int (*posix_memalign)(void**, std::size_t, std::size_t);
     void* (*aligned_alloc)(std::size_t, std::size_t);
@@ -38,6 +37,8 @@ void* next_function(const char* name);
 // never given back. Returns null when the few kilobytes are spent.
 void* bootstrap_allocate(std::size_t size, std::size_t alignment);
 bool is_bootstrap(const void* p);
+// How much of `size` bytes from `p` lies within these blocks. Requires: is_bootstrap(p).
+std::size_t bootstrap_bytes_from(const void* p, std::size_t size);
 
 // Whether this thread is inside resolve_real_calls().
 bool is_resolving();

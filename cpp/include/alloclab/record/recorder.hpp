@@ -27,7 +27,7 @@ void record_realloc_end(void* p, std::size_t size, void* old);
 
 // Record what the program does with its address space: unmap before the call, the others after it
 // succeeded. What touches no region that was recorded leaves no event.
-void record_map(void* p, std::size_t size, bool is_reserved);
+void record_map(void* p, std::size_t size, bool is_reserved, bool is_populated);
 void record_unmap(void* p, std::size_t size);
 void record_remap(void* p, std::size_t size, void* old, std::size_t old_size);
 void record_discard(void* p, std::size_t size);

@@ -50,10 +50,13 @@ class Gate:
             )
         self._used.add(file_name)
         path = self._folder / f"{file_name}.json"
+        failure = None
         try:
             check(run, path, tolerances=tolerances, update=self._update)
         except Error as error:
-            pytest.fail(f"alloclab: {error}", pytrace=False)
+            failure = f"alloclab: {error}"
+        if failure is not None:  # outside the handler, so that the report shows it alone
+            pytest.fail(failure, pytrace=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

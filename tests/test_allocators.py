@@ -104,6 +104,22 @@ def test_settings_reach_the_environment_each_allocator_reads() -> None:
     assert al.Glibc().launch().environment == {}
 
 
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        (al.Pool(), False),
+        (al.Pool(huge_pages_from=0), False),
+        (al.Pool(huge_pages_from="24 MiB"), True),
+        (al.Mimalloc(large_os_pages=True), True),
+        (al.Mimalloc(large_os_pages=False), False),
+        (al.Glibc(hugetlb=1), True),
+    ],
+    ids=str,
+)
+def test_huge_pages_are_on_only_where_the_spec_asks(spec: al.Allocator, wanted: bool) -> None:
+    assert spec.wants_huge_pages() is wanted
+
+
 def test_an_allocator_without_a_malloc_face_says_so() -> None:
     with pytest.raises(NotMeasured, match="freelist cannot serve malloc"):
         al.Freelist().launch()

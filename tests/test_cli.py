@@ -26,7 +26,7 @@ class ShownTrace(FakeTrace):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.metadata = {"image": "/usr/bin/small", "arguments": ["small", "-x"]}
+        self.metadata |= {"image": "/usr/bin/small", "arguments": ["small", "-x"]}
 
     @property
     def uncertain_touched_ratio(self) -> float:

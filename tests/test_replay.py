@@ -83,6 +83,13 @@ def test_a_child_gets_a_clean_environment_and_its_allocator(
     assert call["cpu"] == null["cpu"]
 
 
+def test_huge_pages_are_asked_for_on_both_paths(fake_child: FakeChild) -> None:
+    replay(fake_child.trace, Pool(huge_pages_from="24 MiB"), measure="time")
+    null, face, kernel = fake_child.calls()
+    assert "huge-pages" not in null
+    assert face["huge-pages"] == kernel["huge-pages"] == "yes"
+
+
 def test_own_allocators_run_through_malloc_and_through_their_kernel(fake_child: FakeChild) -> None:
     fake_child.say(arena={"scale": 0.5})
     run = replay(fake_child.trace, Arena(initial="1 MiB"), measure="time")

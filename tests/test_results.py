@@ -106,6 +106,7 @@ def test_the_library_that_is_none_ends_it_before_any_child(
 def test_the_table_is_aligned_and_complete(fake_child: FakeChild) -> None:
     text = str(measured(fake_child).table())
     lines = text.splitlines()
+    assert any(line.startswith("measured on ") and "glibc 2." in line for line in lines)
     assert lines[0].startswith("small.alloctrace: 1,000,000 events, peak requested 1.00 MB*")
     heading, glibc, jemalloc, pool = lines[1:5]
     assert heading.split()[:4] == ["allocator", "peak", "footprint", "ratio"]
@@ -167,6 +168,31 @@ def test_without_samples_of_the_program_nothing_is_claimed(fake_child: FakeChild
     comparison = compare(trace, [Glibc()], repeats=1)
     assert isinstance(comparison.explained, NotMeasured)
     assert "fidelity: not measured: the recorder took no samples" in comparison.table()
+
+
+def test_a_program_that_ran_on_another_allocator_is_not_set_beside_glibc(
+    fake_child: FakeChild,
+) -> None:
+    trace = FakeTrace(fake_child.trace)
+    trace.metadata["allocator"] = "/usr/lib/libjemalloc.so.2"
+    comparison = compare(trace, [Glibc()], repeats=1)
+    reason = "the recorded program ran on /usr/lib/libjemalloc.so.2, not on glibc's malloc"
+    assert comparison.fidelity == comparison.explained == NotMeasured(reason)
+
+
+def test_an_empty_heap_has_no_ratios_and_no_footprint(fake_child: FakeChild) -> None:
+    names = ("event", "requested_live_bytes", "touched_live_bytes", "allocated_bytes")
+    timeline = {name: [0] for name in names} | {"anonymous_bytes": [999_000]}
+    fake_child.say(
+        malloc={
+            "reply": {"anonymous_peak_bytes": 999_000},
+            "reply_timeline": {"timeline": timeline},
+        }
+    )
+    row = compare(FakeTrace(fake_child.trace), [Glibc()], repeats=2)["glibc"]
+    assert row["peak_footprint_bytes"] == 0
+    assert row.ratios["peak_footprint_bytes"] == NotMeasured("the baseline's figure is zero")
+    assert row.figures["johnstone_wilson_4"] == NotMeasured("touched live is 0")
 
 
 def test_a_comparison_reads_back_from_json(fake_child: FakeChild, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloclab import stats
-from alloclab.errors import UsageError
+from alloclab.errors import NotMeasured, UsageError
 
 SAMPLES = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=12)
 
@@ -46,6 +46,11 @@ def test_a_ratio_is_taken_round_by_round() -> None:
     # A slow third round counts for both: 2/1, 2/1, 20/10.
     measure = stats.paired_ratio([2.0, 2.0, 20.0], [1.0, 1.0, 10.0])
     assert (measure.value, measure.low, measure.high) == (2.0, 2.0, 2.0)
+
+
+def test_a_ratio_to_zero_is_not_measured() -> None:
+    with pytest.raises(NotMeasured, match="baseline's figure is zero"):
+        stats.paired_ratio([1.0, 2.0], [1.0, 0.0])
 
 
 def test_without_rounds_to_pair_the_ratio_is_of_medians() -> None:

@@ -7,12 +7,14 @@
 #include <alloclab/base/error.hpp>
 #include <alloclab/replay/session.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sched.h>
+#include <span>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -86,6 +88,9 @@ Arguments parse(int count, char** words) {
             arguments.has_progress = true;
             continue;
         }
+        if (name == "--huge-pages") {
+            continue; // fix_addresses has seen it
+        }
         if (index + 1 == count) {
             throw UsageError(std::string(name) + " needs a value, or is unknown");
         }
@@ -135,16 +140,21 @@ Arguments parse(int count, char** words) {
 }
 
 // Addresses decide which pages blocks share; without randomisation two runs get the same ones. The
-// flag takes effect at exec only.
-void fix_addresses(char** words) {
+// flag takes effect at exec only. Huge pages are off unless the allocator was asked to use them.
+void fix_addresses(int count, char** words) {
+    const std::span<char*> all(words, static_cast<std::size_t>(count));
+    const bool has_huge_pages = std::any_of(all.begin(), all.end(), [](const char* word) {
+        return std::string_view(word) == "--huge-pages";
+    });
+    if (!has_huge_pages) {
+        ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    }
     const int current = ::personality(0xffffffff);
     if (current != -1 && (current & ADDR_NO_RANDOMIZE) == 0 &&
         ::personality(static_cast<unsigned long>(current) | ADDR_NO_RANDOMIZE) != -1 &&
         (::personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0) {
-        ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
         ::execv("/proc/self/exe", words);
     }
-    ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
 void pin(int cpu) {
@@ -285,7 +295,7 @@ int run(int count, char** words) {
 
 int main(int count, char** words) {
     try {
-        fix_addresses(words);
+        fix_addresses(count, words);
         return run(count, words);
     } catch (const UsageError& error) {
         return fail("usage", error.what());

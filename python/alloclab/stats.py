@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alloclab.errors import UsageError
+from alloclab.errors import NotMeasured, UsageError
 from alloclab.results import Measure
 
 CONFIDENCE = 0.95
@@ -50,7 +50,12 @@ def paired_ratio(samples: Sequence[float], baseline: Sequence[float]) -> Measure
     """Returns the median of the ratios round by round, so that a slow round counts for both.
 
     Without as many samples on both sides there are no rounds to pair: the ratio of the medians.
+
+    Raises:
+        NotMeasured: the baseline is zero.
     """
+    if not all(other > 0 for other in baseline):
+        raise NotMeasured("the baseline's figure is zero")
     if len(samples) != len(baseline):
         return Measure(float(np.median(samples) / np.median(baseline)))
     return summarise([one / other for one, other in zip(samples, baseline, strict=True)])

@@ -23,7 +23,7 @@ def arguments() -> dict[str, str]:
     words, found = sys.argv[1:], {}
     while words:
         name = words.pop(0).removeprefix("--")
-        is_flag = name in ("mapped", "progress")
+        is_flag = name in ("mapped", "progress", "huge-pages")
         value = "yes" if is_flag else words.pop(0)
         found[name] = f"{found[name]} {value}" if name == "option" and name in found else value
     return found
@@ -80,6 +80,7 @@ def answer(given: dict[str, str], said: dict[str, object]) -> dict[str, object]:
     if templated:
         reply["stats"] = {"reserved_bytes": 4 << 20, "committed_bytes": 2 << 20}
     reply.update(said.get("reply", {}))  # type: ignore[call-overload]
+    reply.update(said.get(f"reply_{given['measure']}", {}))  # type: ignore[call-overload]
     return reply
 
 

@@ -14,6 +14,7 @@ class FakeTrace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.metadata: dict[str, Any] = {"allocator": "/lib/x86_64-linux-gnu/libc.so.6"}
         self.own_memory: dict[str, Any] = {
             "event": np.array([0, 600_000, 999_999]),
             "anonymous_bytes": np.array([100_000, 700_000, 1_800_000]),

@@ -36,10 +36,17 @@ class OwnAllocator(Allocator):
         check_preloadable(library)
         options = " ".join(f"{name}={value}" for name, value in self.settings().items())
         environment = {"ALLOCLAB_MALLOC_OPTIONS": options} if options else {}
-        return Launch("malloc", {}, environment, (library,), library)
+        return Launch(
+            "malloc", {}, environment, (library,), library, huge_pages=self.wants_huge_pages()
+        )
 
     def kernel(self) -> Launch:
-        return Launch(self.name, self.settings(), library=_native.replay_executable())
+        return Launch(
+            self.name,
+            self.settings(),
+            library=_native.replay_executable(),
+            huge_pages=self.wants_huge_pages(),
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Pool(OwnAllocator):
     name = "pool"
     purge: bool | None = flag_option("purge")
     purge_slack_divisor: int | None = count_option("purge_slack_divisor")
-    huge_pages_from: int | str | None = size_option("huge_pages_from_bytes")
+    huge_pages_from: int | str | None = size_option("huge_pages_from_bytes", huge_pages=True)
     populate: int | str | None = size_option("populate_bytes")
     region: int | str | None = size_option("region_bytes")
 

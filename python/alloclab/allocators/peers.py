@@ -24,6 +24,7 @@ class Glibc(Allocator):
         top_pad: what is asked for beyond each need.
         tcache_count: blocks a thread keeps of each size; 0 turns its cache off.
         tcache_max: the largest block a thread keeps.
+        hugetlb: 1 asks for transparent huge pages.
     """
 
     name = "glibc"
@@ -33,10 +34,12 @@ class Glibc(Allocator):
     top_pad: int | str | None = size_option("top_pad")
     tcache_count: int | None = count_option("tcache_count")
     tcache_max: int | str | None = size_option("tcache_max")
+    hugetlb: int | None = count_option("hugetlb", huge_pages=True)
 
     def launch(self) -> Launch:
         tunables = ":".join(f"glibc.malloc.{key}={text}" for key, text in self.settings().items())
-        return Launch("malloc", {}, {"GLIBC_TUNABLES": tunables} if tunables else {})
+        environment = {"GLIBC_TUNABLES": tunables} if tunables else {}
+        return Launch("malloc", {}, environment, huge_pages=self.wants_huge_pages())
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,14 @@ class Peer(Allocator):
     def launch(self) -> Launch:
         library = self.library()
         check_preloadable(library)
-        return Launch("malloc", {}, self.environment(), (library,), library)
+        return Launch(
+            "malloc",
+            {},
+            self.environment(),
+            (library,),
+            library,
+            huge_pages=self.wants_huge_pages(),
+        )
 
     def environment(self) -> dict[str, str]:
         """Returns its settings as the environment variables it reads."""
@@ -107,7 +117,7 @@ class Mimalloc(Peer):
     package = "libmimalloc2.0"
     eager_commit: bool | None = flag_option("MIMALLOC_EAGER_COMMIT")
     eager_commit_delay: int | None = count_option("MIMALLOC_EAGER_COMMIT_DELAY")
-    large_os_pages: bool | None = flag_option("MIMALLOC_LARGE_OS_PAGES")
+    large_os_pages: bool | None = flag_option("MIMALLOC_LARGE_OS_PAGES", huge_pages=True)
     page_reset: bool | None = flag_option("MIMALLOC_PAGE_RESET")
     reset_delay: int | None = count_option("MIMALLOC_RESET_DELAY")
     purge_delay: int | None = count_option("MIMALLOC_PURGE_DELAY")

@@ -23,7 +23,8 @@ class Launch:
     """How a measuring child is started for one allocator.
 
     `heap` and `options` go on the child's command line, `environment` and `preload` into its
-    environment; `library` is the file that holds the allocator, for the fingerprint.
+    environment; `library` is the file that holds the allocator, for the fingerprint. Huge pages
+    are off unless the spec asks for them.
     """
 
     heap: str
@@ -31,6 +32,7 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[Path, ...] = ()
     library: Path | None = None
+    huge_pages: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,13 @@ class Allocator:
         """Says how to measure its templated, sized path; None for everyone else's mallocs."""
         return None
 
+    def wants_huge_pages(self) -> bool:
+        """Whether a setting asks for huge pages, which children otherwise turn off."""
+        return any(
+            each.metadata.get("huge_pages", False) and bool(getattr(self, each.name))
+            for each in dataclasses.fields(self)
+        )
+
     def settings(self) -> dict[str, str]:
         """Returns the set fields under the names the allocator itself gives them."""
         result = {}
@@ -102,16 +111,16 @@ class Allocator:
         return result
 
 
-def size_option(setting: str, default: int | None = None) -> Any:
+def size_option(setting: str, default: int | None = None, huge_pages: bool = False) -> Any:
     """Declares a field in bytes, written "64 KiB" or 65536."""
-    return field(
-        default=default, metadata={"setting": setting, "read": parse_bytes, "write": exact_bytes}
-    )
+    metadata = {"setting": setting, "read": parse_bytes, "write": exact_bytes}
+    return field(default=default, metadata={**metadata, "huge_pages": huge_pages})
 
 
-def count_option(setting: str, default: int | None = None) -> Any:
+def count_option(setting: str, default: int | None = None, huge_pages: bool = False) -> Any:
     """Declares a whole-number field; negative numbers are the allocator's to judge."""
-    return field(default=default, metadata={"setting": setting, "read": _read_count})
+    metadata = {"setting": setting, "read": _read_count}
+    return field(default=default, metadata={**metadata, "huge_pages": huge_pages})
 
 
 def ratio_option(setting: str, default: float | None = None) -> Any:
@@ -119,9 +128,10 @@ def ratio_option(setting: str, default: float | None = None) -> Any:
     return field(default=default, metadata={"setting": setting, "read": _read_ratio})
 
 
-def flag_option(setting: str, default: bool | None = None) -> Any:
+def flag_option(setting: str, default: bool | None = None, huge_pages: bool = False) -> Any:
     """Declares a yes-or-no field; its text forms are true/false, yes/no, on/off, 1/0."""
-    return field(default=default, metadata={"setting": setting, "read": _read_flag})
+    metadata = {"setting": setting, "read": _read_flag}
+    return field(default=default, metadata={**metadata, "huge_pages": huge_pages})
 
 
 def _reader(each: dataclasses.Field[Any]) -> Callable[[Any], Any]:

@@ -55,6 +55,8 @@ class Order:
         words += ["--touch", self.touch, "--measure", self.measure, "--samples", str(self.samples)]
         if self.mapped:
             words.append("--mapped")
+        if self.launch.huge_pages:
+            words.append("--huge-pages")
         if self.cpu is not None:
             words += ["--cpu", str(self.cpu)]
         if self.stop_after is not None:

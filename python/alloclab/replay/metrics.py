@@ -77,7 +77,8 @@ def _peak_footprint(parts: Parts) -> list[float]:
     sampled = parts.answers.get("timeline", ())
     peaks = [_anonymous_peak(answer) for answer in parts.footprint_answers()]
     floor = max((_anonymous_peak(answer) for answer in sampled), default=0)
-    return [max(peak, floor) - start for peak in peaks]
+    # Two children's starts differ by a page or two, so that of an empty heap is no less than none.
+    return [max(max(peak, floor) - start, 0.0) for peak in peaks]
 
 
 def _anonymous_peak(answer: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,15 @@ def fingerprint(allocators: Iterable[Allocator] = ()) -> dict[str, Any]:
         "build_type": core_fact("build_type"),
         "libraries": libraries,
     }
+
+
+def describe_machine(facts: Mapping[str, Any]) -> str:
+    """Returns the gist of a fingerprint as one line: processor, kernel, allocators' versions."""
+    versions = [str(facts["c_library"])]
+    for name, library in facts["libraries"].items():
+        if library["version"]:
+            versions.append(f"{name} {library['version']}")
+    return f"{facts['cpu_model']}, Linux {facts['kernel']}; {', '.join(versions)}"
 
 
 def core_fact(name: str) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from alloclab.results import Explained, Fidelity, Figure, Measure, Row, explain,
 from alloclab.stats import mann_whitney_p, paired_ratio, summarise
 from alloclab.sweep.comparison import Comparison
 from alloclab.sweep.progress import ProgressBar
+from alloclab.traces import open_trace
 
 RATIO_METRICS = ("peak_footprint_bytes", "ns_per_event", "templated_ns_per_event")
 TESTED_METRICS = ("ns_per_event",)
@@ -26,6 +28,9 @@ class RecordedTrace(Protocol):
 
     @property
     def path(self) -> str | Path: ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
 
     def summary(self) -> Mapping[str, int]: ...
 
@@ -42,7 +47,7 @@ class _Entry:
 
 
 def compare(
-    trace: RecordedTrace,
+    trace: RecordedTrace | str | os.PathLike[str],
     allocators: Sequence[Allocator],
     *,
     baseline: Allocator | str | None = None,
@@ -61,7 +66,7 @@ def compare(
     child that dies is a row that says of what.
 
     Args:
-        trace: the trace, as `open_trace` or a capture gives it.
+        trace: a trace, or its path.
         allocators: the specs, each once.
         baseline: which of them ratios are to; the first glibc among them, or else the first.
         repeats: how many rounds are timed.
@@ -80,6 +85,8 @@ def compare(
         >>> print(comparison.table())  # doctest: +SKIP
     """
     _check_arguments(allocators, baseline, repeats)
+    if isinstance(trace, str | os.PathLike):
+        trace = open_trace(os.fspath(trace))
     template = order_template(trace, touch=touch, mapped=mapped, cpu=cpu, timeout=timeout)
     entries = [_enter(allocator, template) for allocator in allocators]
     subjects = [entry.subject for entry in entries if entry.subject is not None]
@@ -170,18 +177,26 @@ def _against_program(
                 subject.measure(measure, bar.within if measure == "timeline" else None)
             bar.end()
         runs.append(subject.run(null))
-    footprint = trace.footprint()
     explained: Explained | NotMeasured
     fidelity: Fidelity | NotMeasured
     try:
+        _check_ran_on_glibc(trace)
+        footprint = trace.footprint()
         explained = explain(footprint, *runs)
     except NotMeasured as reason:
-        explained = reason
+        return reason, reason
     try:
         fidelity = judge(footprint, runs[1])
     except NotMeasured as reason:
         fidelity = reason
     return explained, fidelity
+
+
+def _check_ran_on_glibc(trace: RecordedTrace) -> None:
+    """Refuses to set glibc's replay beside a program that ran on another allocator."""
+    provider = trace.metadata.get("allocator")
+    if isinstance(provider, str) and provider and not Path(provider).name.startswith("libc"):
+        raise NotMeasured(f"the recorded program ran on {provider}, not on glibc's malloc")
 
 
 def _choose_baseline(
@@ -227,10 +242,10 @@ def _relate(run: Run, base: Run | None) -> tuple[dict[str, Figure], dict[str, fl
             continue
         try:
             samples, reference = run.samples(name), base.samples(other)
+            ratios[name] = paired_ratio(samples, reference)
         except NotMeasured as reason:
             ratios[name] = reason
             continue
-        ratios[name] = paired_ratio(samples, reference)
         if name in TESTED_METRICS and run.allocator != base.allocator:
             p_values[name] = mann_whitney_p(samples, reference)
     return ratios, p_values

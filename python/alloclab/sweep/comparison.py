@@ -14,6 +14,7 @@ from alloclab.errors import Error, NotInstalled, NotMeasured, UsageError
 from alloclab.replay import METRICS, Parts, Timeline, timeline_of
 from alloclab.results import Explained, Fidelity, Measure, Row
 from alloclab.results import table as tables
+from alloclab.results.environment import describe_machine
 from alloclab.units import format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Comparison:
             f"{reading}; * the same in every run",
             tables.explained_note(self.explained),
             tables.fidelity_note(self.fidelity),
+            f"measured on {describe_machine(self.environment)}",
             *tables.row_notes(self.rows),
         ]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 HEADERS = "algorithm functional iostream map memory numeric regex string thread unordered_map"
 SOURCE = "".join(f"#include <{name}>\n" for name in HEADERS.split()) + (
-    "int main() { std::map<std::string, std::vector<int>> m; std::regex r(\"a+b\");\n"
+    'int main() { std::map<std::string, std::vector<int>> m; std::regex r("a+b");\n'
     "for (int n = 0; n < 10; n++) m[std::to_string(n)].push_back(n);\n"
-    "std::cout << m.size() << std::regex_match(\"aab\", r) << \"\\n\"; }\n"
+    'std::cout << m.size() << std::regex_match("aab", r) << "\\n"; }\n'
 )
 
 
@@ -92,7 +92,9 @@ def measure(command: list[str], library: Path, pairs: int, folder: Path) -> dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=7, help="interleaved pairs (default 7)")
-    parser.add_argument("--source", type=Path, help="the C++ file to compile (default: a dozen headers)")
+    parser.add_argument(
+        "--source", type=Path, help="the C++ file to compile (default: a dozen headers)"
+    )
     parser.add_argument("--library", type=Path, help="the recorder (default: the installed one)")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("command", nargs="*", help="another command to measure, after --")
@@ -107,8 +109,10 @@ def main() -> None:
         f"{'user+sys, median, s':24}{figures['median_bare_cpu_s']:10.3f}"
         f"{figures['median_recorded_cpu_s']:10.3f}{figures['ratio_of_medians']:8.3f}"
     )
-    print(f"median of the pairs' ratios {figures['median_pair_ratio']:.3f}, "
-          f"capture {figures['capture_bytes'] / 1e6:.2f} MB")
+    print(
+        f"median of the pairs' ratios {figures['median_pair_ratio']:.3f}, "
+        f"capture {figures['capture_bytes'] / 1e6:.2f} MB"
+    )
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -31,6 +31,7 @@ _STOP_OFFSET = 4
 _USED_OFFSET = 16
 _STOP_DURATION = 3
 _POLL_S = 0.05
+_left_running: list[subprocess.Popen[bytes]] = []  # programs that outlived their recording
 _GRACE_S = 0.5  # after a stop, for the processes to finish their captures
 
 
@@ -82,6 +83,7 @@ def record(
         stage.remove(keep_library=is_over)
     returncode = process.poll()
     if returncode is None:
+        _left_running.append(process)  # kept, so that it can be waited for
         warnings.append(f"the program goes on, as process {process.pid}; it is no longer recorded")
     captures = sorted(stage.gathered)
     if not seal:
@@ -183,7 +185,12 @@ class _Stage:
 
 def _open_folder() -> Path:
     """Returns a folder for temporary files that any user can enter and code can be loaded from."""
-    for candidate in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")):
+    for candidate in (
+        Path(tempfile.gettempdir()),
+        Path("/tmp"),
+        Path("/var/tmp"),
+        Path("/dev/shm"),
+    ):
         path = candidate.resolve()
         if not path.is_dir() or any(c in str(path) for c in ": \t\n"):
             continue
@@ -278,14 +285,19 @@ def _obstacle(path: str) -> str:
         return "it is setuid or setgid, and the loader preloads nothing into such programs"
     if is_static:
         return "it is statically linked, so nothing can be preloaded into it"
-    return "it ended before its first call of malloc, or its file-system access kept it from writing"
+    return (
+        "it ended before its first call of malloc, or its file-system access kept it from writing"
+    )
 
 
 def _is_static(head: bytes) -> bool:
     """Whether these first bytes are of an ELF executable that names no loader (PT_INTERP)."""
     if head[:5] != b"\x7fELF\x02" or len(head) < 64:
         return False
-    offset, size, count = (*struct.unpack_from("<Q", head, 32), *struct.unpack_from("<HH", head, 54))
+    offset, size, count = (
+        *struct.unpack_from("<Q", head, 32),
+        *struct.unpack_from("<HH", head, 54),
+    )
     types = (head[offset + k * size : offset + k * size + 4] for k in range(count))
     return all(kind != b"\x03\0\0\0" for kind in types)
 

@@ -48,6 +48,9 @@ static struct counts *current(void) {
     return counts;
 }
 
+// Before the program installs a signal handler, which must not find this half done.
+__attribute__((constructor)) static void begin(void) { current(); }
+
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 static void *counted(void *p, size_t size) {

@@ -60,6 +60,7 @@ py::dict read_capture_header(const std::string& path) {
     result["is_redacted"] = header.is_redacted;
     result["is_address_random"] = header.is_address_random;
     result["has_huge_pages"] = header.has_huge_pages;
+    result["static_anonymous_bytes"] = header.static_anonymous_bytes;
     result["exec_target"] = to_text(header.exec_target);
     py::list images;
     for (const CapturedImage& image : header.images) {

@@ -8,6 +8,7 @@
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/residence.hpp>
+#include <alloclab/record/static_memory.hpp>
 
 #include <ctime>
 
@@ -255,6 +256,7 @@ void finish_capture(StopReason reason) {
         append_touched(Code::touched_death, range.p, range.size);
     sample_footprint();
     calibrate_clock();
+    process.header->static_anonymous_bytes = static_anonymous_bytes();
     process.header->stop_reason = reason;
     process.header->is_complete = 1;
     if (reason == StopReason::duration || reason == StopReason::max_bytes)

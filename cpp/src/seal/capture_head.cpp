@@ -126,6 +126,7 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
     header.is_redacted = file.is_redacted != 0;
     header.is_address_random = file.is_address_random != 0;
     header.has_huge_pages = file.has_huge_pages != 0;
+    header.static_anonymous_bytes = file.static_anonymous_bytes;
     read_text(bytes, file, header);
     read_images(bytes, file, header);
 

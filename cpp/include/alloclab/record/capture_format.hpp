@@ -84,6 +84,7 @@ struct FileHeader {
     std::uint32_t text_used_bytes;   // image path, allocator path, version, then the arguments
     std::uint32_t is_address_random; // personality without ADDR_NO_RANDOMIZE
     std::uint32_t has_huge_pages;    // transparent huge pages not disabled for the process
+    std::uint64_t static_anonymous_bytes; // data, bss and main stack at the end; 0: not seen
 };
 static_assert(sizeof(FileHeader) <= text_offset);
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+//
+// Reads /proc/self/maps and pagemap (Documentation/admin-guide/mm/pagemap.rst of Linux).
+#include <alloclab/record/static_memory.hpp>
+
+#include <alloclab/base/units.hpp>
+#include <alloclab/record/system_call.hpp>
+
+#include <fcntl.h>
+
+namespace alloclab::record {
+
+namespace {
+
+constexpr std::uint64_t page_is_present = std::uint64_t{1} << 63;
+constexpr std::uint64_t page_is_swapped = std::uint64_t{1} << 62;
+constexpr std::uint64_t page_is_file = std::uint64_t{1} << 61; // or shared
+
+long open_read_only(const char* path) {
+    return system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDONLY | O_CLOEXEC);
+}
+
+// One line of /proc/self/maps, as far as it matters here.
+struct Mapping {
+    std::uint64_t start = 0;
+    std::uint64_t end = 0;
+    bool is_private = false;
+    bool is_executable = false;
+    char name = '\0'; // '/' a file, '[' a special one, '\0' none
+    bool is_stack = false;
+};
+
+// Takes the file apart byte by byte: a line may be longer than any buffer.
+class MapsParser {
+public:
+    // Returns true when `byte` ended a line, which `mapping()` then describes.
+    bool put(char byte) {
+        if (byte == '\n') {
+            field_ = position_ = 0;
+            finished_ = mapping_;
+            mapping_ = {};
+            return true;
+        }
+        if (byte == ' ') {
+            if (position_ != 0)
+                ++field_;
+            position_ = 0;
+            return false;
+        }
+        take(byte);
+        ++position_;
+        return false;
+    }
+    const Mapping& mapping() const { return finished_; }
+
+private:
+    void take(char byte) {
+        switch (field_) {
+        case 0:
+            if (byte == '-')
+                is_end_ = true;
+            else
+                put_digit(is_end_ ? mapping_.end : mapping_.start, byte);
+            break;
+        case 1:
+            is_end_ = false;
+            mapping_.is_executable |= position_ == 2 && byte == 'x';
+            mapping_.is_private |= position_ == 3 && byte == 'p';
+            break;
+        case 5:
+            if (position_ == 0)
+                mapping_.name = byte;
+            mapping_.is_stack |= position_ == 1 && mapping_.name == '[' && byte == 's';
+            break;
+        default: // offset, device, inode
+            break;
+        }
+    }
+    static void put_digit(std::uint64_t& number, char digit) {
+        number = number * 16 + static_cast<std::uint64_t>(digit <= '9' ? digit - '0'
+                                                                        : digit - 'a' + 10);
+    }
+
+    Mapping mapping_;
+    Mapping finished_;
+    unsigned field_ = 0;
+    unsigned position_ = 0;
+    bool is_end_ = false;
+};
+
+std::uint64_t anonymous_pages(long pagemap, const Mapping& mapping) {
+    constexpr std::uint64_t batch = 256;
+    std::uint64_t entries[batch];
+    std::uint64_t count = 0;
+    const std::uint64_t last = mapping.end / page_bytes;
+    for (std::uint64_t page = mapping.start / page_bytes; page < last; page += batch) {
+        const std::uint64_t wanted = last - page < batch ? last - page : batch;
+        const long got = system_call(SYS_pread64, pagemap, address_argument(entries),
+                                     static_cast<long>(wanted * sizeof *entries),
+                                     static_cast<long>(page * sizeof *entries));
+        if (got <= 0)
+            return count;
+        for (std::uint64_t at = 0; at < static_cast<std::uint64_t>(got) / sizeof *entries; ++at) {
+            const bool is_resident = (entries[at] & (page_is_present | page_is_swapped)) != 0;
+            count += is_resident && (entries[at] & page_is_file) == 0;
+        }
+    }
+    return count;
+}
+
+} // namespace
+
+std::uint64_t static_anonymous_bytes() {
+    const long maps = open_read_only("/proc/self/maps");
+    const long pagemap = open_read_only("/proc/self/pagemap");
+    MapsParser parser;
+    std::uint64_t pages = 0;
+    std::uint64_t object_end = 0; // where zeroed data of the object before would begin
+    char text[1024];
+    for (long got = 0; !is_error(maps) && !is_error(pagemap) &&
+                       (got = system_call(SYS_read, maps, address_argument(text), sizeof text)) > 0;) {
+        for (long at = 0; at < got; ++at) {
+            if (!parser.put(text[at]))
+                continue;
+            const Mapping& mapping = parser.mapping();
+            const bool is_bss = mapping.name == '\0' && mapping.start == object_end;
+            const bool is_object = mapping.name == '/';
+            if (mapping.is_private && !mapping.is_executable &&
+                (is_object || is_bss || mapping.is_stack))
+                pages += anonymous_pages(pagemap, mapping);
+            object_end = is_object ? mapping.end : 0;
+        }
+    }
+    system_call(SYS_close, maps);
+    system_call(SYS_close, pagemap);
+    return pages * page_bytes;
+}
+
+} // namespace alloclab::record

@@ -32,7 +32,8 @@ class Explained:
     """The recorded program's peak anonymous memory, and what it was made of at that event.
 
     recorded_peak = at_start + allocated + mapped + unexplained, in bytes; what was allocated and
-    mapped is as resident in the replay under glibc.
+    mapped is as resident in the replay under glibc. What was there at the start is the program's
+    data, bss and stack, counted at its end: a program writes most of it after its first event.
     """
 
     recorded_peak_bytes: float
@@ -54,7 +55,8 @@ class Explained:
 class Fidelity:
     """The replay under glibc, the program's own mappings included, against the program itself.
 
-    Peaks are of anonymous memory above the program's first event; faults are since then.
+    Peaks are of anonymous memory above the program's data, bss and stack; faults are since its
+    first event.
     """
 
     recorded_peak_bytes: float
@@ -91,13 +93,16 @@ class Fidelity:
         )
 
 
-def explain(footprint: Columns, plain: Run, mapped: Run) -> Explained:
+def explain(
+    footprint: Columns, plain: Run, mapped: Run, *, static_bytes: float = 0.0
+) -> Explained:
     """Splits the recorded program's peak anonymous memory.
 
     Args:
         footprint: the program's own samples, of `Trace.footprint()`.
         plain: the trace under glibc, without the program's own mappings.
         mapped: the same with them.
+        static_bytes: the program's data, bss and stack at its end; 0: the recorder saw no end.
 
     Raises:
         NotMeasured: the recorder took no samples, or a timeline is missing.
@@ -108,21 +113,23 @@ def explain(footprint: Columns, plain: Run, mapped: Run) -> Explained:
     allocated = _footprint_at(plain, at_event)
     return Explained(
         recorded_peak_bytes=float(anonymous[peak]),
-        at_start_bytes=float(anonymous[0]),
+        at_start_bytes=max(float(anonymous[0]), static_bytes),
         allocated_bytes=allocated,
         mapped_bytes=_footprint_at(mapped, at_event) - allocated,
     )
 
 
-def judge(footprint: Columns, mapped: Run) -> Fidelity:
+def judge(footprint: Columns, mapped: Run, *, static_bytes: float = 0.0) -> Fidelity:
     """Sets the replay under glibc with `mapped=True` beside the recorded program.
+
+    Args: as for `explain`.
 
     Raises:
         NotMeasured: the recorder took no samples.
     """
     anonymous = _anonymous(footprint)
     return Fidelity(
-        recorded_peak_bytes=float(anonymous.max() - anonymous[0]),
+        recorded_peak_bytes=float(anonymous.max()) - max(float(anonymous[0]), static_bytes),
         replayed_peak_bytes=_metric(mapped, "peak_footprint_bytes"),
         recorded_faults=_recorded_faults(footprint),
         replayed_faults=_metric(mapped, "page_faults"),

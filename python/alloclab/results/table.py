@@ -207,7 +207,7 @@ def explained_note(explained: Explained | NotMeasured) -> str:
         f"explained: of the recorded program's peak anonymous memory, {format_bytes(peak)}: "
         f"allocated {share(explained.allocated_bytes)}, "
         f"mapped by the program itself {share(explained.mapped_bytes)}, "
-        f"there at the start {share(explained.at_start_bytes)}, "
+        f"its data, bss and stack {share(explained.at_start_bytes)}, "
         f"unexplained {share(explained.unexplained_bytes)}"
     )
 
@@ -222,7 +222,7 @@ def fidelity_note(fidelity: Fidelity | NotMeasured) -> str:
     faults = _against(fidelity.replayed_faults, fidelity.recorded_faults, format_count)
     return (
         "fidelity: replay under glibc, own mappings included, against the recorded program: "
-        f"peak above start {peak}; page faults {faults}"
+        f"peak above its data, bss and stack {peak}; page faults {faults}"
     )
 
 

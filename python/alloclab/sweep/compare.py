@@ -182,11 +182,12 @@ def _against_program(
     try:
         _check_ran_on_glibc(trace)
         footprint = trace.footprint()
-        explained = explain(footprint, *runs)
+        static_bytes = float(trace.metadata.get("static_anonymous_bytes") or 0)
+        explained = explain(footprint, *runs, static_bytes=static_bytes)
     except NotMeasured as reason:
         return reason, reason
     try:
-        fidelity = judge(footprint, runs[1])
+        fidelity = judge(footprint, runs[1], static_bytes=static_bytes)
     except NotMeasured as reason:
         fidelity = reason
     return explained, fidelity

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures what recording costs: bare and recorded runs of a compile, interleaved, and bytes an event.
+"""Measures what recording costs: bare and recorded runs, interleaved, and the size of the capture.
 
 Prints a table and, with --json, writes the figures. Defaults to GCC's own compiler on a C++ file
 with a dozen standard headers.

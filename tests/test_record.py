@@ -132,7 +132,7 @@ def test_the_recorder_follows_whatever_starts_another_image(
     command = [programs("processes"), mode, shutil.which("echo") or "/bin/echo", "x"]
     capture = record(command, output=tmp_path, env=environment())
     assert capture.returncode == 0
-    assert [trace.name for trace in capture][0] == "processes"
+    assert next(trace.name for trace in capture) == "processes"
     assert len(capture) == 2
     assert list(capture)[1].summary()["allocations"] > 0
     assert not capture.warnings
@@ -200,7 +200,7 @@ def test_a_full_disk_stops_the_recording_and_not_the_program(
     lost = trace.summary()["lost_events"]
     images = 45 + 1  # the shell has the same process id in the counter
     total = sum(chosen(counted[trace.metadata["pid"]]).values())
-    assert 0 < lost
+    assert lost > 0
     assert abs(total - recorded - lost) <= images + kind_counts(trace)["footprint"] + 50
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from alloclab import _core, _native
 from alloclab.captures import CAPTURE_SUFFIX, Capture, seal_file
 from alloclab.errors import Error, TraceError, UsageError
-from alloclab.traces import SUFFIX, Trace
+from alloclab.traces import SUFFIX
 
 # The page shared with every recorded process; docs/capture-format.md describes it.
 _CONTROL = struct.Struct("<IIQQ")
@@ -236,7 +236,7 @@ def _signals_forwarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
         return
     before: dict[int, Callable[..., Any] | int | None] = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGHUP)):
         before[number] = signal.signal(number, forward)
     try:
         yield

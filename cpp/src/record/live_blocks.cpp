@@ -9,6 +9,8 @@
 namespace alloclab::record {
 
 std::uint8_t block_filter[filter_slots];
+std::uint8_t second_filter[filter_slots];
+static_assert(filter_slots == std::size_t{1} << (64 - 53), "second_slot() keeps eleven bits");
 
 namespace {
 
@@ -59,6 +61,16 @@ void vacate(std::size_t slot) {
         }
     }
     blocks[hole] = {};
+}
+
+void add_to(std::uint8_t& count, int difference) {
+    if (count != UINT8_MAX)
+        count = static_cast<std::uint8_t>(count + difference);
+}
+
+void add_to_filters(const void* p, int difference) {
+    add_to(block_filter[filter_slot(p)], difference);
+    add_to(second_filter[second_slot(p)], difference);
 }
 
 std::uintptr_t begin_of(const Range& range) { return reinterpret_cast<std::uintptr_t>(range.p); }
@@ -116,7 +128,10 @@ void cut_regions(std::uintptr_t begin, std::uintptr_t end) {
 
 } // namespace
 
-void mark_in_filter(const void* p) { block_filter[filter_slot(p)] = UINT8_MAX; }
+void mark_in_filter(const void* p) {
+    block_filter[filter_slot(p)] = UINT8_MAX;
+    second_filter[second_slot(p)] = UINT8_MAX;
+}
 
 bool track_block(void* p, std::size_t size) {
     RareGuard guard(lock);
@@ -125,9 +140,7 @@ bool track_block(void* p, std::size_t size) {
     const std::size_t slot = find_slot(p);
     if (tables->blocks[slot].p == nullptr) {
         ++tables->block_count;
-        std::uint8_t& count = block_filter[filter_slot(p)];
-        if (count != UINT8_MAX)
-            ++count;
+        add_to_filters(p, 1);
     }
     tables->blocks[slot] = {p, size};
     return true;
@@ -143,9 +156,7 @@ std::size_t untrack_block(void* p) {
     const std::size_t size = tables->blocks[slot].size;
     vacate(slot);
     --tables->block_count;
-    std::uint8_t& count = block_filter[filter_slot(p)];
-    if (count != UINT8_MAX)
-        --count;
+    add_to_filters(p, -1);
     return size;
 }
 
@@ -199,6 +210,7 @@ void forget_tracked() {
         unmap_memory(tables, sizeof(Tables));
     tables = nullptr;
     std::memset(block_filter, 0, sizeof block_filter);
+    std::memset(second_filter, 0, sizeof second_filter);
 }
 
 } // namespace alloclab::record

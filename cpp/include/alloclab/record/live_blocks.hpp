@@ -14,17 +14,26 @@ struct Range {
     std::size_t size; // 0: none
 };
 
-// Counts of tracked blocks by a hash of their address; saturating counts stay where they are.
+// Counts of tracked blocks by two hashes of their address; saturated counts stay where they are.
+// The first is small enough to stay in the cache; the second is looked at where that one says yes,
+// and leaves one in some thousand frees of small blocks to be looked up in vain.
 inline constexpr std::size_t filter_slots = 2048;
 extern std::uint8_t block_filter[filter_slots];
+extern std::uint8_t second_filter[filter_slots];
 
 inline std::size_t filter_slot(const void* p) {
     const auto address = reinterpret_cast<std::uintptr_t>(p);
     return (address >> 4 ^ address >> 15) % filter_slots;
 }
 
+inline std::size_t second_slot(const void* p) {
+    return (reinterpret_cast<std::uintptr_t>(p) >> 4) * 0x9e3779b97f4a7c15U >> 53;
+}
+
 // False: certainly not tracked.
-inline bool may_be_tracked(const void* p) { return block_filter[filter_slot(p)] != 0; }
+inline bool may_be_tracked(const void* p) {
+    return block_filter[filter_slot(p)] != 0 && second_filter[second_slot(p)] != 0;
+}
 
 // Returns false when the table is full; the block then has no touched events.
 bool track_block(void* p, std::size_t size);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+
+// The recorder's entry points in front of C++'s operator new and delete. The standard library's own
+// call malloc and free, where they are recorded; an allocator that brings its own (jemalloc,
+// mimalloc, tcmalloc) serves them past its malloc, so that they are recorded here.
+
+#include <alloclab/record/real_calls.hpp>
+#include <alloclab/record/recorder.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+using namespace alloclab::record;
+using alloclab::capture::Call;
+
+#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+// The next function of a name, looked up once, and whether the program's allocator provides it.
+template <class Function> struct Next {
+    Function* function;
+    bool is_allocators;
+
+    void find(const char* name) {
+        if (__builtin_expect(function != nullptr, true))
+            return;
+        real_calls();
+        void* const found = next_function(name);
+        is_allocators = is_allocator_code(found);
+        __atomic_store_n(&function, reinterpret_cast<Function*>(found), __ATOMIC_RELEASE);
+    }
+};
+
+template <class... Extra>
+void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::size_t alignment,
+               std::size_t size, Extra... extra) {
+    next.find(name);
+    void* const p = next.function(size, extra...);
+    if (next.is_allocators)
+        record_allocation(alignment == 0 ? Call::malloc : Call::aligned_alloc, p, size, alignment);
+    return p;
+}
+
+template <class... Extra>
+void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Extra... extra) {
+    next.find(name);
+    if (next.is_allocators)
+        p == nullptr ? record_free_null() : record_free(p);
+    next.function(p, extra...);
+}
+
+} // namespace
+
+// The parameter types are the binary interface's: size_t, std::align_val_t and a reference to
+// std::nothrow_t, under the names the compiler mangles them to.
+#define ALLOCLAB_NEW(name)                                                                         \
+    ALLOCLAB_ENTRY void* name(std::size_t size) {                                                  \
+        static Next<void*(std::size_t)> next;                                                      \
+        return allocate(next, #name, 0, size);                                                     \
+    }
+#define ALLOCLAB_NEW_WITH(name, Extra, alignment)                                                  \
+    ALLOCLAB_ENTRY void* name(std::size_t size, Extra extra) {                                     \
+        static Next<void*(std::size_t, Extra)> next;                                               \
+        return allocate(next, #name, alignment, size, extra);                                      \
+    }
+#define ALLOCLAB_NEW_ALIGNED_NOTHROW(name)                                                         \
+    ALLOCLAB_ENTRY void* name(std::size_t size, std::size_t alignment, const void* nothrow) {      \
+        static Next<void*(std::size_t, std::size_t, const void*)> next;                            \
+        return allocate(next, #name, alignment, size, alignment, nothrow);                         \
+    }
+#define ALLOCLAB_DELETE(name)                                                                      \
+    ALLOCLAB_ENTRY void name(void* p) {                                                            \
+        static Next<void(void*)> next;                                                             \
+        deallocate(next, #name, p);                                                                \
+    }
+#define ALLOCLAB_DELETE_WITH(name, Extra)                                                          \
+    ALLOCLAB_ENTRY void name(void* p, Extra extra) {                                               \
+        static Next<void(void*, Extra)> next;                                                      \
+        deallocate(next, #name, p, extra);                                                         \
+    }
+#define ALLOCLAB_DELETE_WITH_TWO(name, First, Second)                                              \
+    ALLOCLAB_ENTRY void name(void* p, First first, Second second) {                                \
+        static Next<void(void*, First, Second)> next;                                              \
+        deallocate(next, #name, p, first, second);                                                 \
+    }
+
+ALLOCLAB_NEW(_Znwm)
+ALLOCLAB_NEW(_Znam)
+ALLOCLAB_NEW_WITH(_ZnwmRKSt9nothrow_t, const void*, 0)
+ALLOCLAB_NEW_WITH(_ZnamRKSt9nothrow_t, const void*, 0)
+ALLOCLAB_NEW_WITH(_ZnwmSt11align_val_t, std::size_t, extra)
+ALLOCLAB_NEW_WITH(_ZnamSt11align_val_t, std::size_t, extra)
+ALLOCLAB_NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
+ALLOCLAB_NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
+
+ALLOCLAB_DELETE(_ZdlPv)
+ALLOCLAB_DELETE(_ZdaPv)
+ALLOCLAB_DELETE_WITH(_ZdlPvm, std::size_t)
+ALLOCLAB_DELETE_WITH(_ZdaPvm, std::size_t)
+ALLOCLAB_DELETE_WITH(_ZdlPvRKSt9nothrow_t, const void*)
+ALLOCLAB_DELETE_WITH(_ZdaPvRKSt9nothrow_t, const void*)
+ALLOCLAB_DELETE_WITH(_ZdlPvSt11align_val_t, std::size_t)
+ALLOCLAB_DELETE_WITH(_ZdaPvSt11align_val_t, std::size_t)
+ALLOCLAB_DELETE_WITH_TWO(_ZdlPvmSt11align_val_t, std::size_t, std::size_t)
+ALLOCLAB_DELETE_WITH_TWO(_ZdaPvmSt11align_val_t, std::size_t, std::size_t)
+ALLOCLAB_DELETE_WITH_TWO(_ZdlPvSt11align_val_tRKSt9nothrow_t, std::size_t, const void*)
+ALLOCLAB_DELETE_WITH_TWO(_ZdaPvSt11align_val_tRKSt9nothrow_t, std::size_t, const void*)

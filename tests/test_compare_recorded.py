@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -188,6 +189,34 @@ def test_the_command_line_compares_what_it_recorded(
     shown = capsys.readouterr().out
     assert "fidelity: replay under glibc" in shown
     assert shown.splitlines()[2].startswith("glibc ")
+
+
+def test_recording_speaks_json_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    words = ["record", "--json", "-o", str(folder), "--", "sh", "-c", "echo said; exit 3"]
+    command = [sys.executable, "-m", "alloclab", *words]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["returncode"] == 3
+    assert "said" in result.stderr
+    assert "alloclab: sh ended with 3" in result.stderr
+
+
+def test_a_program_that_does_not_exist_is_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["record", "-o", str(tmp_path / "r"), "--", "no-such-program"]) == 2
+    assert capsys.readouterr().err.startswith("alloclab: no-such-program: ")
+
+
+def test_sealing_says_what_is_wrong_with_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["seal", str(tmp_path)]) == 2
+    assert "nothing to seal" in capsys.readouterr().err
+    (tmp_path / "torn.capture").write_bytes(b"torn")
+    assert cli.main(["seal", str(tmp_path)]) == 1
+    assert "torn.capture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])

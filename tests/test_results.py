@@ -138,7 +138,16 @@ def test_what_is_explained_adds_up(fake_child: FakeChild) -> None:
     assert explained.unexplained_bytes == 100_000
     line = next(x for x in measured(fake_child).notes() if x.startswith("explained"))
     assert "allocated 1.60 MB (89 %)" in line
-    assert "there at the start 0.10 MB (6 %)" in line
+    assert "its data, bss and stack 0.10 MB (6 %)" in line
+
+
+def test_data_written_after_the_start_counts_as_the_programs_own(fake_child: FakeChild) -> None:
+    trace = FakeTrace(fake_child.trace)
+    trace.metadata["static_anonymous_bytes"] = 150_000
+    comparison = compare(trace, [Glibc()], repeats=1)
+    assert comparison.explained == Explained(1_800_000, 150_000, 1_600_000, 0)
+    assert isinstance(comparison.fidelity, Fidelity)
+    assert comparison.fidelity.recorded_peak_bytes == 1_650_000
 
 
 def test_fidelity_is_above_start_and_since_the_first_event(fake_child: FakeChild) -> None:

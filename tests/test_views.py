@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +46,23 @@ def test_every_allocator_is_a_line_with_its_peak_in_the_legend() -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
         "requested live, peak 10.0 MB",
+        "touched live, peak 9.0 MB",
         "glibc, peak 12.0 MB",
         "pool, peak 11.0 MB",
         "arena, peak 240.0 MB (cut off)",
     ]
     assert len({line.get_color() for line in axes.lines}) == 3
+
+
+def test_touched_live_is_drawn_only_where_it_differs() -> None:
+    source = Source()
+    source.lines = {
+        name: replace(line, touched_live_bytes=line.requested_live_bytes)
+        for name, line in source.lines.items()
+    }
+    axes = plot_footprint(source).axes[0]
+    assert len(axes.collections) == 1
+    assert len(plot_footprint(Source()).axes[0].collections) == 2
 
 
 def test_axes_have_units_and_a_title() -> None:

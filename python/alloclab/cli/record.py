@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from alloclab.cli.arguments import add_json, checked, print_json
@@ -22,8 +25,9 @@ programs it starts. Afterwards the recordings are sealed: one .alloctrace file f
   alloclab record -o recording -- g++ -O2 -c big.cpp
   alloclab record --duration "60 s" -o recording -- my-server --port 8080
 
-Ctrl-C reaches the program; what was recorded until then is kept. The exit code is 1 when the
-program failed, 3 when nothing was recorded.
+Ctrl-C reaches the program; what was recorded until then is kept. With --json what the program
+prints goes to standard error, so that standard output holds nothing else. The exit code is 1 when
+the program failed, 3 when nothing was recorded.
 """
 
 
@@ -60,13 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
         command = command[1:]
     if not command:
         raise UsageError("no command to record: write it after --")
-    capture = record(
-        command,
-        output=arguments.output,
-        duration=arguments.duration,
-        max_bytes=arguments.max_bytes,
-        redact=arguments.redact,
-    )
+    with _output_to_stderr() if arguments.json else contextlib.nullcontext():
+        capture = record(
+            command,
+            output=arguments.output,
+            duration=arguments.duration,
+            max_bytes=arguments.max_bytes,
+            redact=arguments.redact,
+        )
     for warning in capture.warnings:
         print(f"alloclab: warning: {warning}", file=sys.stderr)
     traces = list(capture)
@@ -85,3 +90,16 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"alloclab: {command[0]} ended with {capture.returncode}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK if any(len(trace) for trace in traces) else EXIT_NOT_MEASURED
+
+
+@contextlib.contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """Sends what programs started meanwhile write to standard output to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

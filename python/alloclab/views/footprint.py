@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Footprint over a trace, a line an allocator, above the bytes the program asked for."""
+"""Footprint over a trace, a line an allocator, above what the program asked for and touched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart by every kind of eyesight, yellow left out on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 _STYLES = ("-", "--", ":")
-_AREA_COLOUR = "#c8c8c8"
+_REQUESTED_COLOUR, _TOUCHED_COLOUR = "#dcdcdc", "#b4b4b4"
 # A line this many times above the others would flatten them: it is cut off, and the legend says so.
 _CUT_ABOVE = 3.0
 
@@ -35,7 +35,7 @@ class TimelineSource(Protocol):
 def plot_footprint(
     source: TimelineSource, *, over: str = "allocated", axes: Axes | None = None
 ) -> Figure:
-    """Draws each allocator's footprint, and requested live bytes as an area.
+    """Draws each allocator's footprint, and what is live as areas: requested, and touched of it.
 
     Args:
         source: a comparison.
@@ -62,13 +62,12 @@ def plot_footprint(
 def _draw(axes: Axes, timelines: Mapping[str, Timeline], over: str) -> None:
     longest = max(timelines.values(), key=lambda line: line.event.size)
     x, unit = _positions(longest, over)
-    axes.fill_between(
-        x,
-        longest.requested_live_bytes / 1e6,
-        color=_AREA_COLOUR,
-        linewidth=0,
-        label=f"requested live, peak {longest.requested_live_bytes.max() / 1e6:.1f} MB",
-    )
+    areas = {"requested live": (longest.requested_live_bytes, _REQUESTED_COLOUR)}
+    if (longest.touched_live_bytes < longest.requested_live_bytes).any():
+        areas["touched live"] = (longest.touched_live_bytes, _TOUCHED_COLOUR)
+    for label, (live, colour) in areas.items():
+        text = f"{label}, peak {live.max() / 1e6:.1f} MB"
+        axes.fill_between(x, live / 1e6, color=colour, linewidth=0, label=text)
     peaks = {label: float(line.footprint_bytes.max()) for label, line in timelines.items()}
     limit = _CUT_ABOVE * float(np.median(list(peaks.values())))
     for at, (label, line) in enumerate(timelines.items()):

@@ -135,7 +135,7 @@ def seal(folder: str | Path, *, level: int = DEFAULT_LEVEL, redact: bool = False
         try:
             traces.append(seal_file(capture, level=level, redact=redact))
         except TraceError as error:
-            warnings.append(f"not sealed: {error}")
+            warnings.append(f"not sealed: {capture}: {error}")
     return Capture(place, sorted(traces, key=_start), warnings=warnings)
 
 

@@ -121,10 +121,6 @@ inline bool append_sized(Code code, std::size_t size, std::uint64_t granule) {
     });
 }
 
-// Whether it was the program that asked: an allocator may serve one of its functions by another,
-// as jemalloc does operator new with an alignment, and the outer one is recorded already.
-bool is_programs_call(const void* caller) { return !is_allocator_code(caller); }
-
 // A block of the lookup itself gets a real one in its place.
 void* move_bootstrap(void* old, std::size_t size) {
     void* const p = is_resolving() ? bootstrap_block(size, 0) : real_malloc(size);
@@ -238,22 +234,19 @@ ALLOCLAB_ENTRY void* reallocarray(void* old, std::size_t count, std::size_t size
 
 ALLOCLAB_ENTRY int posix_memalign(void** out, std::size_t alignment, std::size_t size) {
     const int result = real_calls().posix_memalign(out, alignment, size);
-    if (is_programs_call(__builtin_return_address(0)))
-        note_slowly(Call::posix_memalign, result == 0 ? *out : nullptr, size, alignment);
+    note_slowly(Call::posix_memalign, result == 0 ? *out : nullptr, size, alignment);
     return result;
 }
 
 ALLOCLAB_ENTRY void* aligned_alloc(std::size_t alignment, std::size_t size) {
     void* const p = real_calls().aligned_alloc(alignment, size);
-    if (is_programs_call(__builtin_return_address(0)))
-        note_slowly(Call::aligned_alloc, p, size, alignment);
+    note_slowly(Call::aligned_alloc, p, size, alignment);
     return p;
 }
 
 ALLOCLAB_ENTRY void* memalign(std::size_t alignment, std::size_t size) {
     void* const p = real_calls().memalign(alignment, size);
-    if (is_programs_call(__builtin_return_address(0)))
-        note_slowly(Call::memalign, p, size, alignment);
+    note_slowly(Call::memalign, p, size, alignment);
     return p;
 }
 

@@ -4,6 +4,7 @@
 // call malloc and free, where they are recorded; an allocator that brings its own (jemalloc,
 // mimalloc, tcmalloc) serves them past its malloc, so that they are recorded here.
 
+#include <alloclab/record/lane.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
 
@@ -18,10 +19,12 @@ using alloclab::capture::Call;
 
 namespace {
 
-// The next function of a name, looked up once, and whether the program's allocator provides it.
+// The next function of a name, looked up once.
 template <class Function> struct Next {
     Function* function;
-    bool is_allocators;
+    bool is_allocators; // the program's allocator provides it
+    // Whether it ends in another function that is recorded; told by the first call of each.
+    enum class Way : unsigned char { unknown, past_malloc, by_malloc } way;
 
     void find(const char* name) {
         if (__builtin_expect(function != nullptr, true))
@@ -33,22 +36,37 @@ template <class Function> struct Next {
     }
 };
 
+// Changes with every event of this thread.
+const unsigned char* event_position() { return thread_lanes.own.cursor; }
+
 template <class... Extra>
 void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::size_t alignment,
                std::size_t size, Extra... extra) {
     next.find(name);
+    const unsigned char* const before = event_position();
     void* const p = next.function(size, extra...);
-    if (next.is_allocators)
+    if (next.is_allocators && event_position() == before)
         record_allocation(alignment == 0 ? Call::malloc : Call::aligned_alloc, p, size, alignment);
     return p;
 }
 
+void record_delete(void* p) { p == nullptr ? record_free_null() : record_free(p); }
+
 template <class... Extra>
 void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Extra... extra) {
+    using Way = typename Next<void(void*, Extra...)>::Way;
     next.find(name);
-    if (next.is_allocators)
-        p == nullptr ? record_free_null() : record_free(p);
+    if (next.is_allocators && next.way == Way::past_malloc)
+        record_delete(p);
+    const unsigned char* const before = event_position();
     next.function(p, extra...);
+    if (!next.is_allocators || next.way != Way::unknown)
+        return;
+    const bool is_recorded = event_position() != before;
+    if (!is_recorded)
+        record_delete(p); // for once after the call
+    if (p != nullptr)
+        next.way = is_recorded ? Way::by_malloc : Way::past_malloc;
 }
 
 } // namespace

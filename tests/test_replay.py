@@ -131,6 +131,12 @@ def test_a_crash_names_signal_last_event_and_stderr(fake_child: FakeChild) -> No
     assert caught.value.last_event == 4711
 
 
+def test_a_child_that_is_killed_may_have_been_out_of_memory(fake_child: FakeChild) -> None:
+    fake_child.say(libjemalloc__so={"signal": "SIGKILL"})
+    with pytest.raises(ChildFailed, match=r"killed by SIGKILL \(out of memory\?\) after event 7"):
+        replay(fake_child.trace, Jemalloc())
+
+
 def test_a_child_that_never_ends_is_stopped(fake_child: FakeChild) -> None:
     fake_child.say(libjemalloc__so={"sleep": 60})
     with pytest.raises(ChildFailed, match="did not end within"):

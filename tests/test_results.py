@@ -213,6 +213,16 @@ def test_a_comparison_reads_back_from_json(fake_child: FakeChild, tmp_path: Path
     assert again["pool"].run == comparison["pool"].run
     comparison.save(tmp_path / "compare.json")
     assert load_comparison(tmp_path / "compare.json").table() == comparison.table()
+    assert max(map(len, (tmp_path / "compare.json").read_text().splitlines())) < 400
+
+
+def test_text_in_a_saved_comparison_is_kept_to_the_letter(
+    fake_child: FakeChild, tmp_path: Path
+) -> None:
+    fake_child.say(malloc={"stderr": "odd [ 1 2 ] [\n3 4\n]"})
+    comparison = measured(fake_child, allocators=[Glibc()], repeats=1)
+    comparison.save(tmp_path / "compare.json")
+    assert load_comparison(tmp_path / "compare.json")["glibc"].run == comparison["glibc"].run
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "comparison", "schema": 9}'])

@@ -193,12 +193,12 @@ void add_timeline(JsonObject& out, Measure measure, const std::vector<TimelinePo
         timeline.add_array(name, points, [&](const TimelinePoint& point) { return point.*field; });
     };
     column("event", &TimelinePoint::event);
-    column("requested_live_bytes", &TimelinePoint::requested_live_bytes);
-    column("touched_live_bytes", &TimelinePoint::touched_live_bytes);
-    column("allocated_bytes", &TimelinePoint::allocated_bytes);
     if (measure == Measure::blocks) {
         column("block_live_bytes", &TimelinePoint::block_live_bytes);
     } else {
+        column("requested_live_bytes", &TimelinePoint::requested_live_bytes);
+        column("touched_live_bytes", &TimelinePoint::touched_live_bytes);
+        column("allocated_bytes", &TimelinePoint::allocated_bytes);
         column("anonymous_bytes", &TimelinePoint::anonymous_bytes);
     }
     out.add_object("timeline", timeline);

@@ -72,9 +72,6 @@ def answer(given: dict[str, str], said: dict[str, object]) -> dict[str, object]:
         reply["block_bytes_total"] = 1_500_000
         reply["timeline"] = {
             "event": [0, 300_000, 600_000, 999_999],
-            "requested_live_bytes": REQUESTED,
-            "touched_live_bytes": TOUCHED,
-            "allocated_bytes": ALLOCATED,
             "block_live_bytes": [0, 500_000, 1_250_000, 260_000],
         }
     if templated:

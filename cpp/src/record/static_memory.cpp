@@ -124,9 +124,9 @@ std::uint64_t static_anonymous_bytes() {
                 continue;
             const Mapping& mapping = parser.mapping();
             const bool is_bss = mapping.name == '\0' && mapping.start == object_end;
-            const bool is_object = mapping.name == '/';
-            if (mapping.is_private && !mapping.is_executable &&
-                (is_object || is_bss || mapping.is_stack))
+            // A shared file mapping, like the recorder's own, is no object with a bss behind it.
+            const bool is_object = mapping.name == '/' && mapping.is_private;
+            if (!mapping.is_executable && (is_object || is_bss || mapping.is_stack))
                 pages += anonymous_pages(pagemap, mapping);
             object_end = is_object ? mapping.end : 0;
         }

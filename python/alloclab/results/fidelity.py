@@ -93,9 +93,7 @@ class Fidelity:
         )
 
 
-def explain(
-    footprint: Columns, plain: Run, mapped: Run, *, static_bytes: float = 0.0
-) -> Explained:
+def explain(footprint: Columns, plain: Run, mapped: Run, *, static_bytes: float = 0.0) -> Explained:
     """Splits the recorded program's peak anonymous memory.
 
     Args:

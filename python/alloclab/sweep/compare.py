@@ -85,9 +85,8 @@ def compare(
         >>> print(comparison.table())  # doctest: +SKIP
     """
     _check_arguments(allocators, baseline, repeats)
-    if isinstance(trace, str | os.PathLike):
-        trace = open_trace(os.fspath(trace))
-    template = order_template(trace, touch=touch, mapped=mapped, cpu=cpu, timeout=timeout)
+    opened = open_trace(os.fspath(trace)) if isinstance(trace, str | os.PathLike) else trace
+    template = order_template(opened, touch=touch, mapped=mapped, cpu=cpu, timeout=timeout)
     entries = [_enter(allocator, template) for allocator in allocators]
     subjects = [entry.subject for entry in entries if entry.subject is not None]
     null = NullReplay(template)
@@ -96,17 +95,13 @@ def compare(
     with ProgressBar(steps, progress) as bar:
         _time(subjects, null, repeats, bar)
         _observe(subjects, bar)
-        explained, fidelity = _against_program(trace, template, null, bar)
-    runs = [entry.subject.run(null) if entry.subject else None for entry in entries]
-    chosen = _choose_baseline(allocators, runs, baseline)
+        explained, fidelity = _against_program(opened, template, null, bar)
+    rows, chosen = _rows(entries, null, baseline)
     return Comparison(
-        trace=Path(trace.path).name,
-        summary=dict(trace.summary()),
-        rows=tuple(
-            _row(entry, run, None if chosen is None else runs[chosen])
-            for entry, run in zip(entries, runs, strict=True)
-        ),
-        baseline=None if chosen is None else str(allocators[chosen]),
+        trace=Path(opened.path).name,
+        summary=dict(opened.summary()),
+        rows=rows,
+        baseline=chosen,
         repeats=repeats,
         touch=touch,
         mapped=mapped,
@@ -200,13 +195,20 @@ def _check_ran_on_glibc(trace: RecordedTrace) -> None:
         raise NotMeasured(f"the recorded program ran on {provider}, not on glibc's malloc")
 
 
-def _choose_baseline(
-    allocators: Sequence[Allocator], runs: Sequence[Run | None], named: Allocator | str | None
-) -> int | None:
-    usable = [at for at, run in enumerate(runs) if run is not None and run.failure is None]
+def _rows(
+    entries: Sequence[_Entry], null: NullReplay, baseline: Allocator | str | None
+) -> tuple[tuple[Row, ...], str | None]:
+    """Returns the rows, and the label of the one that ratios are to."""
+    runs = [entry.subject.run(null) if entry.subject else None for entry in entries]
+    base = _choose_baseline([run for run in runs if run and run.failure is None], baseline)
+    rows = tuple(_row(entry, run, base) for entry, run in zip(entries, runs, strict=True))
+    return rows, None if base is None else str(base.allocator)
+
+
+def _choose_baseline(usable: Sequence[Run], named: Allocator | str | None) -> Run | None:
     if named is not None:
-        return next((at for at in usable if str(allocators[at]) == str(named)), None)
-    glibc = [at for at in usable if isinstance(allocators[at], Glibc)]
+        return next((run for run in usable if str(run.allocator) == str(named)), None)
+    glibc = [run for run in usable if isinstance(run.allocator, Glibc)]
     return next(iter(glibc or usable), None)
 
 

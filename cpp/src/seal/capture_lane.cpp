@@ -64,8 +64,9 @@ CaptureLane::CaptureLane(std::span<const std::byte> bytes, std::span<const Captu
                 });
 }
 
-void CaptureLane::reject(const char* reason) const {
-    throw TraceError("capture offset " + std::to_string(block_offset_ + at_) + ": " + reason);
+void CaptureLane::reject(std::size_t event_offset, const char* reason) const {
+    throw TraceError("capture offset " + std::to_string(block_offset_ + event_offset) + ": " +
+                     reason);
 }
 
 bool CaptureLane::begin_window() {
@@ -135,7 +136,7 @@ std::uint64_t CaptureLane::take_varint() {
 
 void CaptureLane::take_delta() {
     last_granule_ += static_cast<std::uint64_t>(zigzag_decode(take_varint()));
-    event_.address = last_granule_ << 4;
+    event_->address = last_granule_ << 4;
 }
 
 void CaptureLane::stamp(std::size_t event_offset) {
@@ -144,10 +145,11 @@ void CaptureLane::stamp(std::size_t event_offset) {
     else
         ticks_ = block_ticks_ + static_cast<std::uint64_t>(
                                     ticks_per_byte_ * static_cast<double>(event_offset));
-    event_.time_ns = clock_.ns_since_start(ticks_);
+    event_->time_ns = clock_.ns_since_start(ticks_);
 }
 
-bool CaptureLane::next() {
+bool CaptureLane::next(RawEvent& event) {
+    event_ = &event;
     if (edge_ == Edge::done)
         return false;
     if (edge_ == Edge::start) {
@@ -157,30 +159,30 @@ bool CaptureLane::next() {
             return false;
         }
         if (is_first_lane_) {
-            event_ = RawEvent{.kind = RawKind::thread_start, .thread = thread_};
-            event_.time_ns = clock_.ns_since_start(ticks_);
+            *event_ = RawEvent{.kind = RawKind::thread_start, .thread = thread_};
+            event_->time_ns = clock_.ns_since_start(ticks_);
             return true;
         }
     }
     for (;;) {
         if (at_ < block_size_ && block_[at_] != 0) {
             const std::size_t event_offset = at_;
-            event_ = RawEvent{.thread = thread_};
+            *event_ = RawEvent{.thread = thread_};
             if (!decode())
-                reject("not an event");
+                reject(event_offset, "not an event");
             stamp(event_offset);
             if (at_ <= block_size_)
                 return true;
             if (block_size_ == block_bytes)
-                reject("an event leaves its block");
+                reject(event_offset, "an event leaves its block");
             at_ = block_size_; // the file ends within it
         }
         if (!begin_block())
             break;
     }
     edge_ = Edge::done;
-    event_ = RawEvent{.kind = RawKind::thread_exit, .thread = thread_};
-    event_.time_ns = clock_.ns_since_start(ticks_);
+    *event_ = RawEvent{.kind = RawKind::thread_exit, .thread = thread_};
+    event_->time_ns = clock_.ns_since_start(ticks_);
     return has_exit_;
 }
 

@@ -32,8 +32,7 @@ public:
                 const CaptureClock& clock);
 
     // Decodes the next event and its clock. Returns false at the end. Throws: TraceError.
-    bool next();
-    const RawEvent& event() const { return event_; }
+    bool next(RawEvent& event);
     std::uint64_t ticks() const { return ticks_; }
 
 private:
@@ -45,7 +44,7 @@ private:
     std::uint64_t take_varint();
     void take_delta();
     void stamp(std::size_t event_offset);
-    [[noreturn]] void reject(const char* reason) const;
+    [[noreturn]] void reject(std::size_t event_offset, const char* reason) const;
 
     static constexpr std::size_t padding_bytes = 128; // more than any event
 
@@ -63,7 +62,7 @@ private:
     std::uint64_t block_ticks_ = 0;
     double ticks_per_byte_ = 0;
     std::uint64_t last_granule_ = 0;
-    RawEvent event_{};
+    RawEvent* event_ = nullptr; // being decoded
     std::uint64_t ticks_ = 0;
     std::uint32_t thread_ = 0;
     enum class Edge : std::uint8_t { start, within, exit, done } edge_ = Edge::start;

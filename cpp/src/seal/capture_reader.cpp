@@ -50,13 +50,19 @@ private:
     std::size_t size_ = 0;
 };
 
+// A lane and its event that is due.
+struct MergedLane {
+    CaptureLane lane;
+    RawEvent event;
+};
+
 // Later first, for a heap whose top is the earliest. At one instant a free goes before what may
 // reuse its block.
 struct IsLater {
-    bool operator()(const CaptureLane* a, const CaptureLane* b) const {
-        if (a->ticks() != b->ticks())
-            return a->ticks() > b->ticks();
-        return rank(a->event().kind) > rank(b->event().kind);
+    bool operator()(const MergedLane* a, const MergedLane* b) const {
+        if (a->lane.ticks() != b->lane.ticks())
+            return a->lane.ticks() > b->lane.ticks();
+        return rank(a->event.kind) > rank(b->event.kind);
     }
     static int rank(RawKind kind) {
         return kind == RawKind::free || kind == RawKind::reallocate_begin ? 0 : 1;
@@ -79,7 +85,8 @@ struct CaptureReader::State {
             const auto last = std::adjacent_find(rest.begin(), rest.end(), is_other_lane);
             const std::size_t count =
                 last == rest.end() ? rest.size() : static_cast<std::size_t>(last - rest.begin()) + 1;
-            lanes.push_back(std::make_unique<CaptureLane>(bytes, rest.first(count), head.clock));
+            lanes.push_back(std::make_unique<MergedLane>(
+                CaptureLane(bytes, rest.first(count), head.clock), RawEvent{}));
             rest = rest.subspan(count);
         }
     }
@@ -87,9 +94,9 @@ struct CaptureReader::State {
     // The first call primes the heap, so that a constructor never meets a bad event.
     void prime() {
         is_primed = true;
-        for (const auto& lane : lanes)
-            if (lane->next())
-                heap.push_back(lane.get());
+        for (const auto& each : lanes)
+            if (each->lane.next(each->event))
+                heap.push_back(each.get());
         std::make_heap(heap.begin(), heap.end(), IsLater{});
     }
 
@@ -97,8 +104,8 @@ struct CaptureReader::State {
     std::span<const std::byte> bytes;
     CaptureHead head;
     std::vector<CaptureWindow> windows;
-    std::vector<std::unique_ptr<CaptureLane>> lanes;
-    std::vector<CaptureLane*> heap;
+    std::vector<std::unique_ptr<MergedLane>> lanes;
+    std::vector<MergedLane*> heap;
     bool is_primed = false;
 };
 
@@ -114,19 +121,16 @@ const CaptureHeader& CaptureReader::header() const { return state_->head.header;
 
 bool CaptureReader::next(RawEvent& event) {
     State& state = *state_;
+    if (state.lanes.size() == 1) // nothing to merge, nothing to look ahead for
+        return state.lanes.front()->lane.next(event);
     if (!state.is_primed)
         state.prime();
     if (state.heap.empty())
         return false;
-    CaptureLane* const earliest = state.heap.front();
-    event = earliest->event();
-    if (state.heap.size() == 1) {
-        if (!earliest->next())
-            state.heap.clear();
-        return true;
-    }
     std::pop_heap(state.heap.begin(), state.heap.end(), IsLater{});
-    if (earliest->next())
+    MergedLane& earliest = *state.heap.back();
+    event = earliest.event;
+    if (earliest.lane.next(earliest.event))
         std::push_heap(state.heap.begin(), state.heap.end(), IsLater{});
     else
         state.heap.pop_back();

@@ -49,7 +49,8 @@ class Chunk:
         """Returns a mask of the events of one kind, for instance "free"."""
         if name not in KINDS:
             raise ValueError(f"no event kind {name!r}; there are {', '.join(KINDS)}")
-        return self.kind == KINDS[name]
+        mask: npt.NDArray[np.bool_] = self.kind == KINDS[name]
+        return mask
 
 
 class Summary(dict[str, int]):

@@ -95,7 +95,8 @@ def test_a_wrong_command_is_one_clear_line_and_exit_code_2(
     assert cli.main(words) == 2
     said = capsys.readouterr().err
     assert message in said
-    assert "Traceback" not in said
+    assert said.startswith("alloclab: ")
+    assert said.count("\n") == 1
 
 
 def test_compare_prints_the_table(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:

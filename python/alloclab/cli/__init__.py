@@ -7,10 +7,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from alloclab.cli import compare, diff, doctor, info, record, replay, seal
-from alloclab.errors import EXIT_FAILED, EXIT_OK, Error, exit_code
+from alloclab.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Error, exit_code
 
 _DESCRIPTION = """\
 Record the heap of a real program, replay it under any allocator, compare.
@@ -40,10 +40,17 @@ class Verb(Protocol):
 _VERBS: tuple[Verb, ...] = (record, seal, info, diff, replay, compare, doctor)
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong with a command in one line, and where the usage is to be read."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"alloclab: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of the whole command line."""
     shape = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="alloclab",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -14,6 +14,9 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,32 +37,58 @@ def command_of(workload: dict[str, Any], scratch: Path) -> list[str]:
     return words
 
 
+@dataclass
+class Job:
+    """A workload ready to run: its command in a folder of its own that every user can reach."""
+
+    command: list[str]
+    scratch: Path
+    environment: dict[str, str]
+    image: str
+
+
+def prepare_workload(name: str, scratch: Path) -> Job:
+    """Puts a workload's inputs into a folder and says how to run it there."""
+    workload = tomllib.loads((WORKLOADS / f"{name}.toml").read_text(encoding="utf-8"))
+    scratch.chmod(0o777)
+    for each in workload["inputs"]:
+        shutil.copy(WORKLOADS / each, scratch)
+    environment = {
+        "PATH": f"{os.environ['PATH']}:/usr/games",
+        "HOME": str(scratch),
+        "LC_ALL": "C.UTF-8",
+    }
+    return Job(command_of(workload, scratch), scratch, environment, workload["image"])
+
+
+@contextmanager
+def without_output() -> Iterator[None]:
+    """Sends what programs write to standard output nowhere: servers say a lot."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def record_workload(name: str) -> Path:
     """Records one workload; returns the sealed trace, in its place."""
-    workload = tomllib.loads((WORKLOADS / f"{name}.toml").read_text(encoding="utf-8"))
     destination = WORKLOADS / f"{name}.alloctrace"
     with tempfile.TemporaryDirectory(prefix="workload-") as folder:
-        scratch = Path(folder)
-        scratch.chmod(0o777)
-        for each in workload["inputs"]:
-            shutil.copy(WORKLOADS / each, scratch)
-        environment = {
-            "PATH": f"{os.environ['PATH']}:/usr/games",
-            "HOME": str(scratch),
-            "LC_ALL": "C.UTF-8",
-        }
-        recording = scratch / "recording"
-        left = al.record(
-            command_of(workload, scratch),
-            output=recording,
-            cwd=scratch,
-            env=environment,
-            seal=False,
-        )
+        job = prepare_workload(name, Path(folder))
+        recording = job.scratch / "recording"
+        with without_output():
+            left = al.record(
+                job.command, output=recording, cwd=job.scratch, env=job.environment, seal=False
+            )
         if left.returncode != 0:
             raise SystemExit(f"{name}: the program ended with {left.returncode}")
         capture = al.seal(recording, level=SMALLEST)
-        shutil.copyfile(capture[workload["image"]].path, destination)
+        shutil.copyfile(capture[job.image].path, destination)
     return destination
 
 

@@ -19,11 +19,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from record_workloads import WORKLOADS, prepare_workload, without_output
-
 import alloclab as al
 from alloclab.allocators.peers import Peer
 from alloclab.units import format_bytes
+from record_workloads import WORKLOADS, prepare_workload, without_output
 
 MALLOCS = (al.Glibc(), al.Jemalloc(), al.Mimalloc(), al.Tcmalloc())
 LIMIT = 0.05

@@ -162,18 +162,18 @@ std::uint32_t FreeRuns::take(Region& region, std::uint32_t count, RunState state
     return unit;
 }
 
-std::uint32_t FreeRuns::take_at(Region& region, std::uint32_t unit, std::uint32_t count) noexcept {
+bool FreeRuns::take_at(Region& region, std::uint32_t unit, std::uint32_t count) noexcept {
     const std::uint32_t tag = free_tag(region, unit);
     const std::uint32_t length = tag & ~dirty_flag;
     if (length < count) {
-        return 0;
+        return false;
     }
     const RunState state = (tag & dirty_flag) != 0 ? RunState::dirty : RunState::clean;
     unlink(region, unit, length, state);
     if (length > count) {
         link_rest(region, unit + count, length - count, state);
     }
-    return state == RunState::clean ? 1 : 2;
+    return true;
 }
 
 std::uint32_t FreeRuns::take_dirty_pages(Region& region, std::size_t wanted,

@@ -26,8 +26,13 @@ public:
     std::uint32_t take(Region& region, std::uint32_t count, RunState state) noexcept;
 
     // Takes `count` units that start exactly at `unit`, if a free run begins there and is long
-    // enough. Returns 0 if not, else 1 for clean or 2 for dirty.
-    std::uint32_t take_at(Region& region, std::uint32_t unit, std::uint32_t count) noexcept;
+    // enough. Returns whether it is.
+    bool take_at(Region& region, std::uint32_t unit, std::uint32_t count) noexcept;
+
+    // The length of the free run that begins exactly at `unit`, or 0.
+    std::uint32_t length_at(const Region& region, std::uint32_t unit) const noexcept {
+        return free_tag(region, unit) & ~dirty_flag;
+    }
 
     // Takes whole pages, about `wanted` units, out of the longest dirty runs. Returns their count
     // and the first of them; 0 when no dirty run holds a page.

@@ -205,12 +205,13 @@ bool RunHeap<Source>::extend(std::uint32_t unit, std::uint32_t old_count,
                              std::uint32_t new_count) noexcept {
     const std::uint32_t more = new_count - old_count;
     const std::uint32_t end = unit + old_count;
-    if (end == top_) {
-        if (take_fresh(more) == 0) {
-            return false;
-        }
-    } else if (end > top_ || free_.take_at(region, end, more) == 0) {
+    const std::uint32_t free_count = end < top_ ? free_.length_at(region, end) : 0;
+    if (free_count >= more) {
+        free_.take_at(region, end, more);
+    } else if (end + free_count != top_ || take_fresh(more - free_count) == 0) {
         return false;
+    } else if (free_count != 0) {
+        free_.take_at(region, end, free_count); // what was free before the end of the heap
     }
     note_used(more);
     return true;

@@ -97,7 +97,9 @@ private:
     }
 }
 
-bool is_multiple_of_8(std::size_t size) { return (size & 7) == 0; }
+bool is_multiple_of_8(std::size_t size) {
+    return (size & 7) == 0;
+}
 
 // The size as the real call takes it, or the largest where the product overflows.
 std::size_t product(std::size_t count, std::size_t size) {

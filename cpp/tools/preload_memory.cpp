@@ -26,7 +26,9 @@ long with_errno(long result) {
     return -1;
 }
 
-std::size_t whole_pages(std::size_t bytes) { return (bytes + 4095) & ~std::size_t{4095}; }
+std::size_t whole_pages(std::size_t bytes) {
+    return (bytes + 4095) & ~std::size_t{4095};
+}
 
 // What an allocator maps to serve malloc is its own affair: replay has another allocator.
 bool is_programs_own(const void* caller) {
@@ -39,9 +41,8 @@ void* map(void* hint, std::size_t size, int protection, int flags, int fd, off_t
     const bool is_watched = is_programs_own(caller);
     if (is_watched && (flags & MAP_FIXED) != 0)
         record_unmap(hint, whole_pages(size));
-    const long result = with_errno(system_call(SYS_mmap, address_argument(hint),
-                                               static_cast<long>(size), protection, flags, fd,
-                                               offset));
+    const long result = with_errno(system_call(
+        SYS_mmap, address_argument(hint), static_cast<long>(size), protection, flags, fd, offset));
     const bool is_private_anonymous =
         (flags & MAP_ANONYMOUS) != 0 && (flags & MAP_TYPE) == MAP_PRIVATE;
     if (result != -1 && is_watched && is_private_anonymous)
@@ -89,10 +90,9 @@ ALLOCLAB_ENTRY void* mremap(void* old, std::size_t old_size, std::size_t size, i
 }
 
 ALLOCLAB_ENTRY int madvise(void* p, std::size_t size, int advice) {
-    const long result = with_errno(
-        system_call(SYS_madvise, address_argument(p), static_cast<long>(size), advice));
-    const bool is_discard =
-        advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE;
+    const long result =
+        with_errno(system_call(SYS_madvise, address_argument(p), static_cast<long>(size), advice));
+    const bool is_discard = advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE;
     if (result == 0 && is_discard && is_programs_own(__builtin_return_address(0)))
         record_discard(p, whole_pages(size));
     return static_cast<int>(result);

@@ -37,7 +37,9 @@ template <class Function> struct Next {
 };
 
 // Changes with every event of this thread.
-const unsigned char* event_position() { return thread_lanes.own.cursor; }
+const unsigned char* event_position() {
+    return thread_lanes.own.cursor;
+}
 
 template <class... Extra>
 void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::size_t alignment,
@@ -50,7 +52,9 @@ void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::
     return p;
 }
 
-void record_delete(void* p) { p == nullptr ? record_free_null() : record_free(p); }
+void record_delete(void* p) {
+    p == nullptr ? record_free_null() : record_free(p);
+}
 
 template <class... Extra>
 void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Extra... extra) {

@@ -42,13 +42,15 @@ __attribute__((constructor)) void begin() {
     begin_capture();
 }
 
-__attribute__((destructor)) void end() { finish_capture(StopReason::exit); }
+__attribute__((destructor)) void end() {
+    finish_capture(StopReason::exit);
+}
 
 // Runs an exec with the recorder kept in its environment, and with what was recorded rounded off
 // in case it succeeds.
 template <class Exec> int exec_recorded(const char* path, char* const* entries, Exec exec) {
-    const int slot = record_image(
-        ImageKind::exec, static_cast<std::uint32_t>(system_call(SYS_getpid)), path);
+    const int slot =
+        record_image(ImageKind::exec, static_cast<std::uint32_t>(system_call(SYS_getpid)), path);
     const bool is_replaced = is_own_process();
     if (is_replaced)
         finish_capture(StopReason::exec);
@@ -122,7 +124,7 @@ ALLOCLAB_ENTRY int execvpe(const char* file, char* const* arguments, char* const
     va_start(rest, first);                                                                         \
     arguments[0] = const_cast<char*>(first);                                                       \
     for (std::size_t argument_idx = 1; argument_idx < count; ++argument_idx)                       \
-        arguments[argument_idx] = va_arg(rest, char*)
+    arguments[argument_idx] = va_arg(rest, char*)
 
 ALLOCLAB_ENTRY int execl(const char* path, const char* first, ...) {
     ALLOCLAB_COLLECT_ARGUMENTS(arguments, first, rest);
@@ -162,8 +164,8 @@ ALLOCLAB_ENTRY int execveat(int directory, const char* path, char* const* argume
 
 namespace {
 
-using Spawn = int(pid_t*, const char*, const posix_spawn_file_actions_t*,
-                  const posix_spawnattr_t*, char* const*, char* const*);
+using Spawn = int(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
+                  char* const*, char* const*);
 
 int spawn_recorded(Spawn* spawn, pid_t* child, const char* path,
                    const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
@@ -227,7 +229,9 @@ ALLOCLAB_ENTRY void _exit(int status) {
         system_call(SYS_exit_group, status);
 }
 
-ALLOCLAB_ENTRY void _Exit(int status) { _exit(status); }
+ALLOCLAB_ENTRY void _Exit(int status) {
+    _exit(status);
+}
 
 ALLOCLAB_ENTRY void quick_exit(int status) {
     static void (*real)(int);

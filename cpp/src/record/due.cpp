@@ -113,6 +113,8 @@ void do_what_is_due() {
     lanes.is_doing_due = false;
 }
 
-void prepare_exit_hook() { has_exit_key = pthread_key_create(&exit_key, end_thread) == 0; }
+void prepare_exit_hook() {
+    has_exit_key = pthread_key_create(&exit_key, end_thread) == 0;
+}
 
 } // namespace alloclab::record

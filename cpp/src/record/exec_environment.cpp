@@ -15,7 +15,7 @@ namespace {
 const char* value_of(const char* entry, const char* name) {
     const std::size_t length = std::strlen(name);
     return std::strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1
-                                                                         : nullptr;
+                                                                          : nullptr;
 }
 
 // Whether a list of preloads (separated by colons or spaces) has the path among it.

@@ -52,7 +52,7 @@ void put_arguments(FileHeader& header, TextWriter& text) {
     if (is_error(fd))
         return;
     std::size_t count = 0;
-    for (long got = 1; got > 0 && count < sizeof bytes; count += got > 0 ? got : 0)
+    for (long got = 1; got > 0 && count<sizeof bytes; count += got> 0 ? got : 0)
         got = system_call(SYS_read, fd, address_argument(bytes + count),
                           static_cast<long>(sizeof bytes - count));
     system_call(SYS_close, fd);

@@ -31,8 +31,9 @@ RareLock lock;
 
 Tables* ensure_tables() {
     if (tables == nullptr)
-        tables = static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
-                                                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        tables =
+            static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
+                                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     return tables;
 }
 
@@ -73,8 +74,12 @@ void add_to_filters(const void* p, int difference) {
     add_to(second_filter[second_slot(p)], difference);
 }
 
-std::uintptr_t begin_of(const Range& range) { return reinterpret_cast<std::uintptr_t>(range.p); }
-std::uintptr_t end_of(const Range& range) { return begin_of(range) + range.size; }
+std::uintptr_t begin_of(const Range& range) {
+    return reinterpret_cast<std::uintptr_t>(range.p);
+}
+std::uintptr_t end_of(const Range& range) {
+    return begin_of(range) + range.size;
+}
 
 // The first region that ends above `address`.
 std::size_t first_above(std::uintptr_t address) {

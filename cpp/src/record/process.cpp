@@ -172,8 +172,8 @@ bool ensure_capture() {
         return false; // a signal handler in the midst of it
     is_opening = true;
     phase = Phase::fresh;
-    if (__atomic_compare_exchange_n(&process.phase, &phase, Phase::opening, false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (__atomic_compare_exchange_n(&process.phase, &phase, Phase::opening, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
         phase = open_capture() ? Phase::active : Phase::off;
         __atomic_store_n(&process.phase, phase, __ATOMIC_RELEASE);
     }
@@ -195,8 +195,8 @@ void calibrate_clock() {
 int capture_descriptor() {
     if (process.fd >= 0 && is_capture_descriptor(process.fd))
         return process.fd;
-    const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(process.path),
-                                O_RDWR | O_CLOEXEC);
+    const long fd =
+        system_call(SYS_openat, AT_FDCWD, address_argument(process.path), O_RDWR | O_CLOEXEC);
     if (is_error(fd))
         return static_cast<int>(fd);
     process.fd = move_out_of_the_way(static_cast<int>(fd));

@@ -101,7 +101,9 @@ const RealCalls& real_calls() {
     return calls;
 }
 
-void* next_function(const char* name) { return dlsym(RTLD_NEXT, name); }
+void* next_function(const char* name) {
+    return dlsym(RTLD_NEXT, name);
+}
 
 void* bootstrap_allocate(std::size_t size, std::size_t alignment) {
     const std::size_t step = alignment < 16 ? 16 : alignment;
@@ -118,12 +120,14 @@ bool is_bootstrap(const void* p) {
 }
 
 std::size_t bootstrap_bytes_from(const void* p, std::size_t size) {
-    const auto rest = static_cast<std::size_t>(bootstrap + sizeof bootstrap -
-                                               static_cast<const char*>(p));
+    const auto rest =
+        static_cast<std::size_t>(bootstrap + sizeof bootstrap - static_cast<const char*>(p));
     return size < rest ? size : rest;
 }
 
-bool is_resolving() { return is_resolving_here; }
+bool is_resolving() {
+    return is_resolving_here;
+}
 
 bool is_allocator_code(const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);

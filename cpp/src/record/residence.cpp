@@ -57,8 +57,8 @@ bool read_statm(Statm& out) {
     char text[160];
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (statm_descriptor >= 0) {
-            const long length = system_call(SYS_pread64, statm_descriptor, address_argument(text),
-                                            sizeof text, 0);
+            const long length =
+                system_call(SYS_pread64, statm_descriptor, address_argument(text), sizeof text, 0);
             if (!is_error(length) && parse_statm(text, length, out))
                 return true;
         }

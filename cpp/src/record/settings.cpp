@@ -26,11 +26,11 @@ const char* value_in_kernel_block(const char* name) {
     if (is_error(fd))
         return nullptr;
     const std::size_t name_length = std::strlen(name);
-    std::size_t at = 0;        // within the current entry
-    bool is_match = true;      // so far
+    std::size_t at = 0;   // within the current entry
+    bool is_match = true; // so far
     bool is_found = false;
     char bytes[1024];
-    for (long count = 0; !is_found; ) {
+    for (long count = 0; !is_found;) {
         count = system_call(SYS_read, fd, address_argument(bytes), sizeof bytes);
         if (count <= 0)
             break;
@@ -112,6 +112,8 @@ bool read_settings() {
     return is_wanted;
 }
 
-const Settings& settings() { return kept; }
+const Settings& settings() {
+    return kept;
+}
 
 } // namespace alloclab::record

@@ -33,8 +33,8 @@ bool CaptureLane::decode() {
         const bool is_malloc = code >= static_cast<unsigned>(Code::malloc_first);
         event_->kind = RawKind::allocate;
         event_->call = is_malloc ? AllocationCall::malloc : AllocationCall::calloc;
-        event_->size = 8 * (code - static_cast<unsigned>(is_malloc ? Code::malloc_first
-                                                                  : Code::calloc_first));
+        event_->size =
+            8 * (code - static_cast<unsigned>(is_malloc ? Code::malloc_first : Code::calloc_first));
         take_delta();
         return true;
     }
@@ -61,9 +61,15 @@ bool CaptureLane::decode_coded(unsigned code) {
         event_->size = take_varint();
     };
     switch (static_cast<Code>(code)) {
-    case Code::malloc_sized: allocate(AllocationCall::malloc); return true;
-    case Code::calloc_sized: allocate(AllocationCall::calloc); return true;
-    case Code::realloc_new: allocate(AllocationCall::realloc); return true;
+    case Code::malloc_sized:
+        allocate(AllocationCall::malloc);
+        return true;
+    case Code::calloc_sized:
+        allocate(AllocationCall::calloc);
+        return true;
+    case Code::realloc_new:
+        allocate(AllocationCall::realloc);
+        return true;
     case Code::realloc_begin:
         event_->kind = RawKind::reallocate_begin;
         take_delta();
@@ -72,7 +78,9 @@ bool CaptureLane::decode_coded(unsigned code) {
         allocate(AllocationCall::realloc);
         event_->kind = RawKind::reallocate_end;
         return true;
-    case Code::free_null: event_->kind = RawKind::free; return true;
+    case Code::free_null:
+        event_->kind = RawKind::free;
+        return true;
     case Code::allocate_any: {
         event_->kind = RawKind::allocate;
         const std::uint64_t call = take_varint();
@@ -100,15 +108,23 @@ bool CaptureLane::decode_coded(unsigned code) {
         range(RawKind::map);
         event_->is_reserved = take_varint() != 0;
         return true;
-    case Code::unmap: range(RawKind::unmap); return true;
+    case Code::unmap:
+        range(RawKind::unmap);
+        return true;
     case Code::remap:
         range(RawKind::remap);
         event_->old_address = take_varint();
         event_->old_size = take_varint();
         return true;
-    case Code::discard: range(RawKind::discard); return true;
-    case Code::touched_birth: touched(RawKind::touched_birth); return true;
-    case Code::touched_death: touched(RawKind::touched_death); return true;
+    case Code::discard:
+        range(RawKind::discard);
+        return true;
+    case Code::touched_birth:
+        touched(RawKind::touched_birth);
+        return true;
+    case Code::touched_death:
+        touched(RawKind::touched_death);
+        return true;
     case Code::footprint:
         event_->kind = RawKind::footprint;
         event_->size = take_varint();
@@ -119,11 +135,12 @@ bool CaptureLane::decode_coded(unsigned code) {
     case Code::exec:
     case Code::mark:
         event_->kind = static_cast<Code>(code) == Code::fork   ? RawKind::fork
-                      : static_cast<Code>(code) == Code::exec ? RawKind::exec
-                                                              : RawKind::mark;
+                       : static_cast<Code>(code) == Code::exec ? RawKind::exec
+                                                               : RawKind::mark;
         event_->value = take_varint();
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 

@@ -16,23 +16,34 @@ std::string_view text_of(const char* begin, std::size_t capacity) {
 
 const char* name_of(capture::StopReason reason) {
     switch (reason) {
-    case capture::StopReason::exit: return "exit";
-    case capture::StopReason::exec: return "exec";
-    case capture::StopReason::duration: return "duration";
-    case capture::StopReason::max_bytes: return "max_bytes";
-    case capture::StopReason::no_space: return "no_space";
-    case capture::StopReason::self_forked: return "self_forked";
-    case capture::StopReason::none: break;
+    case capture::StopReason::exit:
+        return "exit";
+    case capture::StopReason::exec:
+        return "exec";
+    case capture::StopReason::duration:
+        return "duration";
+    case capture::StopReason::max_bytes:
+        return "max_bytes";
+    case capture::StopReason::no_space:
+        return "no_space";
+    case capture::StopReason::self_forked:
+        return "self_forked";
+    case capture::StopReason::none:
+        break;
     }
     return "";
 }
 
 const char* name_of(capture::ImageKind kind) {
     switch (kind) {
-    case capture::ImageKind::exec: return "exec";
-    case capture::ImageKind::spawn: return "spawn";
-    case capture::ImageKind::fork: return "fork";
-    case capture::ImageKind::none: break;
+    case capture::ImageKind::exec:
+        return "exec";
+    case capture::ImageKind::spawn:
+        return "spawn";
+    case capture::ImageKind::fork:
+        return "fork";
+    case capture::ImageKind::none:
+        break;
     }
     return "";
 }
@@ -132,8 +143,7 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
 
     head.clock.start_ticks = file.start_ticks;
     head.latest_ticks = file.latest_ticks;
-    if (file.latest_ticks > file.start_ticks &&
-        file.latest_monotonic_ns > file.start_monotonic_ns)
+    if (file.latest_ticks > file.start_ticks && file.latest_monotonic_ns > file.start_monotonic_ns)
         head.clock.ns_per_tick =
             static_cast<double>(file.latest_monotonic_ns - file.start_monotonic_ns) /
             static_cast<double>(file.latest_ticks - file.start_ticks);

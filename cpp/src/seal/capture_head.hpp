@@ -19,8 +19,7 @@ struct CaptureClock {
             return 0;
         const double ns = static_cast<double>(ticks - start_ticks) * ns_per_tick;
         constexpr double most_ns = 9e18;
-        return ns < most_ns ? static_cast<std::uint64_t>(ns)
-                            : static_cast<std::uint64_t>(most_ns);
+        return ns < most_ns ? static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(most_ns);
     }
 };
 

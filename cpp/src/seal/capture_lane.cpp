@@ -29,8 +29,8 @@ bool read_window(std::span<const std::byte> bytes, std::uint64_t offset, Capture
     if (header.magic != window_magic || header.bytes < block_bytes ||
         header.bytes > window_max_bytes || header.bytes % block_bytes != 0)
         return false;
-    out = {offset,        std::min<std::uint64_t>(header.bytes, bytes.size() - offset),
-           header.thread, header.lane,
+    out = {offset,          std::min<std::uint64_t>(header.bytes, bytes.size() - offset),
+           header.thread,   header.lane,
            header.sequence, header.has_thread_exit != 0,
            header.end_ticks};
     return true;
@@ -59,9 +59,8 @@ CaptureLane::CaptureLane(std::span<const std::byte> bytes, std::span<const Captu
                          const CaptureClock& clock)
     : bytes_(bytes), windows_(windows), clock_(clock), thread_(windows.front().thread),
       is_first_lane_(windows.front().lane == 0) {
-    has_exit_ = is_first_lane_ && std::any_of(windows.begin(), windows.end(), [](const auto& w) {
-                    return w.has_thread_exit;
-                });
+    has_exit_ = is_first_lane_ && std::any_of(windows.begin(), windows.end(),
+                                              [](const auto& w) { return w.has_thread_exit; });
 }
 
 void CaptureLane::reject(std::size_t event_offset, const char* reason) const {
@@ -94,9 +93,8 @@ void CaptureLane::set_block_clock() {
     }
     if (end_ticks == 0)
         end_ticks = window_end_ticks_;
-    ticks_per_byte_ = end_ticks > block_ticks_
-                          ? static_cast<double>(end_ticks - block_ticks_) / block_bytes
-                          : 0;
+    ticks_per_byte_ =
+        end_ticks > block_ticks_ ? static_cast<double>(end_ticks - block_ticks_) / block_bytes : 0;
     ticks_ = block_ticks_;
 }
 
@@ -143,8 +141,8 @@ void CaptureLane::stamp(std::size_t event_offset) {
     if (is_timed_)
         ticks_ += take_varint() << event_clock_shift;
     else
-        ticks_ = block_ticks_ + static_cast<std::uint64_t>(
-                                    ticks_per_byte_ * static_cast<double>(event_offset));
+        ticks_ = block_ticks_ +
+                 static_cast<std::uint64_t>(ticks_per_byte_ * static_cast<double>(event_offset));
     event_->time_ns = clock_.ns_since_start(ticks_);
 }
 

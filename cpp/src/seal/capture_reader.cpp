@@ -83,8 +83,9 @@ struct CaptureReader::State {
         };
         for (std::span<const CaptureWindow> rest = windows; !rest.empty();) {
             const auto last = std::adjacent_find(rest.begin(), rest.end(), is_other_lane);
-            const std::size_t count =
-                last == rest.end() ? rest.size() : static_cast<std::size_t>(last - rest.begin()) + 1;
+            const std::size_t count = last == rest.end()
+                                          ? rest.size()
+                                          : static_cast<std::size_t>(last - rest.begin()) + 1;
             lanes.push_back(std::make_unique<MergedLane>(
                 CaptureLane(bytes, rest.first(count), head.clock), RawEvent{}));
             rest = rest.subspan(count);
@@ -117,7 +118,9 @@ CaptureReader::~CaptureReader() = default;
 CaptureReader::CaptureReader(CaptureReader&&) noexcept = default;
 CaptureReader& CaptureReader::operator=(CaptureReader&&) noexcept = default;
 
-const CaptureHeader& CaptureReader::header() const { return state_->head.header; }
+const CaptureHeader& CaptureReader::header() const {
+    return state_->head.header;
+}
 
 bool CaptureReader::next(RawEvent& event) {
     State& state = *state_;

@@ -18,12 +18,25 @@ namespace {
 using alloclab::RawEvent;
 using alloclab::RawKind;
 
-const char* const kind_names[] = {"allocate", "reallocate_begin", "reallocate_end", "free", "map",
-                                  "unmap", "remap", "discard", "touched_birth", "touched_death",
-                                  "footprint", "thread_start", "thread_exit", "fork", "exec",
+const char* const kind_names[] = {"allocate",
+                                  "reallocate_begin",
+                                  "reallocate_end",
+                                  "free",
+                                  "map",
+                                  "unmap",
+                                  "remap",
+                                  "discard",
+                                  "touched_birth",
+                                  "touched_death",
+                                  "footprint",
+                                  "thread_start",
+                                  "thread_exit",
+                                  "fork",
+                                  "exec",
                                   "mark"};
-const char* const call_names[] = {"malloc", "calloc", "realloc", "reallocarray", "posix_memalign",
-                                  "aligned_alloc", "memalign", "valloc", "pvalloc"};
+const char* const call_names[] = {"malloc",       "calloc",         "realloc",
+                                  "reallocarray", "posix_memalign", "aligned_alloc",
+                                  "memalign",     "valloc",         "pvalloc"};
 
 // What a model of the heap says of the events in their order.
 struct Counts {
@@ -58,8 +71,7 @@ struct Counts {
             by_name["touched_pages"] += event.resident_pages;
             break;
         case RawKind::footprint:
-            by_name["peak_anonymous_bytes"] =
-                std::max(by_name["peak_anonymous_bytes"], event.size);
+            by_name["peak_anonymous_bytes"] = std::max(by_name["peak_anonymous_bytes"], event.size);
             break;
         default:
             break;
@@ -119,8 +131,8 @@ void print_counts(const alloclab::CaptureHeader& header, const Counts& counts) {
                 "\"images\": %zu, \"duration_ns\": %" PRIu64 ", \"live\": %zu, \"counts\": {",
                 header.pid, header.parent_pid, header.forked_from, header.thread_count,
                 header.is_complete ? "true" : "false", header.lost_events,
-                header.has_own_malloc ? "true" : "false", header.images.size(),
-                header.duration_ns, counts.live.size());
+                header.has_own_malloc ? "true" : "false", header.images.size(), header.duration_ns,
+                counts.live.size());
     const char* separator = "";
     for (const auto& [name, count] : counts.by_name) {
         std::printf("%s\"%s\": %" PRIu64, separator, name.c_str(), count);

@@ -9,7 +9,9 @@
 namespace alloclab::record {
 namespace {
 
-void* at(std::uintptr_t address) { return reinterpret_cast<void*>(address); }
+void* at(std::uintptr_t address) {
+    return reinterpret_cast<void*>(address);
+}
 
 class LiveBlocks : public ::testing::Test {
 protected:

@@ -16,7 +16,8 @@ TEST(prefix_varint, takes_a_byte_for_each_seven_bits) {
 }
 
 TEST(prefix_varint, counts_its_further_bytes_in_trailing_zeros) {
-    for (const std::uint64_t value : {0ull, 1ull, 127ull, 128ull, 1ull << 40, varint_word_max + 0ull}) {
+    for (const std::uint64_t value :
+         {0ull, 1ull, 127ull, 128ull, 1ull << 40, varint_word_max + 0ull}) {
         const Word word = varint_word(value);
         EXPECT_EQ(static_cast<unsigned>(std::countr_zero(word.bits)) + 1, word.bytes);
         EXPECT_EQ(word.bits >> word.bytes, value);

@@ -22,7 +22,9 @@ std::vector<RawEvent> read_all(std::span<const std::byte> bytes) {
     return events;
 }
 
-std::uint64_t delta(std::int64_t granules) { return zigzag_encode(granules); }
+std::uint64_t delta(std::int64_t granules) {
+    return zigzag_encode(granules);
+}
 
 // One thread: a block of each common form, so that every byte of it can be damaged.
 CaptureBytes small_capture() {
@@ -191,7 +193,8 @@ TEST(capture_reader, names_the_offset_of_what_is_no_event) {
         read_all(capture.bytes());
         FAIL() << "took an unknown code for an event";
     } catch (const TraceError& error) {
-        EXPECT_NE(std::string(error.what()).find("offset 65800"), std::string::npos) << error.what();
+        EXPECT_NE(std::string(error.what()).find("offset 65800"), std::string::npos)
+            << error.what();
     }
 }
 

@@ -34,7 +34,8 @@ private:
 };
 
 // Holds the calling thread's lane, or none (null) when the event cannot be recorded; then it is
-// counted as lost. Releasing it does what fell due meanwhile: a footprint, a new thread's exit hook.
+// counted as lost. Releasing it does what fell due meanwhile: a footprint, a new thread's exit
+// hook.
 class LaneHold {
 public:
     LaneHold();

@@ -11,7 +11,7 @@ namespace alloclab::capture {
 
 inline constexpr char file_magic[8] = {'a', 'l', 'l', 'o', 'c', 'c', 'a', 'p'};
 inline constexpr std::uint32_t format_version = 1;
-inline constexpr std::uint32_t window_magic = 0x57434c41; // "ALCW"
+inline constexpr std::uint32_t window_magic = 0x57434c41;  // "ALCW"
 inline constexpr std::uint32_t control_magic = 0x54434c41; // "ALCT"
 
 // A capture is a head of fixed size, then windows. Windows begin at multiples of the granule, or
@@ -79,11 +79,11 @@ struct FileHeader {
     std::uint32_t has_own_malloc; // the program's malloc is not the recorder's
     std::uint32_t is_redacted;
     std::uint32_t argument_count;
-    std::uint32_t has_cut_arguments; // more than the text holds
-    std::uint32_t image_count;       // may exceed image_capacity; the rest is only counted
-    std::uint32_t text_used_bytes;   // image path, allocator path, version, then the arguments
-    std::uint32_t is_address_random; // personality without ADDR_NO_RANDOMIZE
-    std::uint32_t has_huge_pages;    // transparent huge pages not disabled for the process
+    std::uint32_t has_cut_arguments;      // more than the text holds
+    std::uint32_t image_count;            // may exceed image_capacity; the rest is only counted
+    std::uint32_t text_used_bytes;        // image path, allocator path, version, then the arguments
+    std::uint32_t is_address_random;      // personality without ADDR_NO_RANDOMIZE
+    std::uint32_t has_huge_pages;         // transparent huge pages not disabled for the process
     std::uint64_t static_anonymous_bytes; // data, bss and main stack at the end; 0: not seen
 };
 static_assert(sizeof(FileHeader) <= text_offset);
@@ -102,7 +102,7 @@ static_assert(sizeof(WindowHeader) <= block_bytes);
 // The page every recorded process shares with the driver.
 struct Control {
     std::uint32_t magic;
-    std::uint32_t stop; // a StopReason, none: go on
+    std::uint32_t stop;      // a StopReason, none: go on
     std::uint64_t max_bytes; // 0: no limit
     std::uint64_t used_bytes;
 };
@@ -123,26 +123,26 @@ enum class Call : std::uint8_t {
 // An event's first byte: odd, a free; otherwise code << 1.
 enum class Code : std::uint8_t {
     end = 0,
-    malloc_sized,    // size, delta
-    calloc_sized,    // size, delta
-    realloc_new,     // size, delta: realloc(NULL, size)
-    realloc_begin,   // delta
-    realloc_end,     // size, delta
-    free_null,       //
-    allocate_any,    // call, size, alignment, address
-    free_any,        // address
+    malloc_sized,      // size, delta
+    calloc_sized,      // size, delta
+    realloc_new,       // size, delta: realloc(NULL, size)
+    realloc_begin,     // delta
+    realloc_end,       // size, delta
+    free_null,         //
+    allocate_any,      // call, size, alignment, address
+    free_any,          // address
     realloc_begin_any, // address
-    realloc_end_any, // size, address
-    map,             // address, size, is_reserved
-    unmap,           // address, size
-    remap,           // address, size, old address, old size
-    discard,         // address, size
-    touched_birth,   // address, pages, resident pages, is_prefix
-    touched_death,   // the same
-    footprint,       // anonymous bytes, file bytes, page faults
-    fork,            // process id
-    exec,            // 0
-    mark,            // name
+    realloc_end_any,   // size, address
+    map,               // address, size, is_reserved
+    unmap,             // address, size
+    remap,             // address, size, old address, old size
+    discard,           // address, size
+    touched_birth,     // address, pages, resident pages, is_prefix
+    touched_death,     // the same
+    footprint,         // anonymous bytes, file bytes, page faults
+    fork,              // process id
+    exec,              // 0
+    mark,              // name
     first_unused,
     calloc_first = 32, // 32 codes: calloc of 8 * (code - 32) bytes; delta
     malloc_first = 64, // 64 codes: malloc of 8 * (code - 64) bytes; delta

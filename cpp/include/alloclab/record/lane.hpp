@@ -24,17 +24,17 @@ struct Lane {
     unsigned char* block_end;
     unsigned char* window;
     unsigned char* window_end;
-    unsigned char* map_end; // beyond window_end once the window was shortened
+    unsigned char* map_end;    // beyond window_end once the window was shortened
     std::uint64_t file_offset; // of the window
-    std::uint64_t last_ticks; // of the last clock written
-    std::uint32_t sequence;   // of the next window
+    std::uint64_t last_ticks;  // of the last clock written
+    std::uint32_t sequence;    // of the next window
 };
 
 struct ThreadLanes {
     Lane own;
     Lane signal;
     std::uint32_t thread;
-    std::uint32_t generation;       // of the process that counted this thread; a fork is a new one
+    std::uint32_t generation; // of the process that counted this thread; a fork is a new one
     bool is_registered;
     bool is_sample_due;
     bool is_exit_hook_due;
@@ -42,17 +42,23 @@ struct ThreadLanes {
     bool is_doing_due;              // what falls due while doing it waits
     std::uint32_t blocks_to_sample; // footprints are taken every so many blocks
     std::uint32_t exit_rounds;
-    std::uint64_t unsampled_bytes;  // allocated since the last footprint, larger blocks only
+    std::uint64_t unsampled_bytes; // allocated since the last footprint, larger blocks only
 };
 
 // One to a thread. Initial-exec: a single instruction reaches it, and touching it never allocates.
 extern __thread ThreadLanes thread_lanes __attribute__((tls_model("initial-exec")));
 
-inline void compiler_barrier() { asm volatile("" ::: "memory"); }
+inline void compiler_barrier() {
+    asm volatile("" ::: "memory");
+}
 
-inline std::uint64_t granule_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p) >> 4; }
+inline std::uint64_t granule_of(const void* p) {
+    return reinterpret_cast<std::uintptr_t>(p) >> 4;
+}
 
-inline bool is_granule(const void* p) { return (reinterpret_cast<std::uintptr_t>(p) & 15) == 0; }
+inline bool is_granule(const void* p) {
+    return (reinterpret_cast<std::uintptr_t>(p) & 15) == 0;
+}
 
 inline std::uint64_t granule_delta(std::uint64_t granule, std::uint64_t last_granule) {
     return zigzag_encode(static_cast<std::int64_t>(granule - last_granule));

@@ -35,6 +35,10 @@ struct Process {
 
 extern Process process;
 
+inline bool is_recording() {
+    return process.phase == Phase::active;
+}
+
 // Opens the capture on the first call. Returns whether events are recorded.
 bool ensure_capture();
 

@@ -25,9 +25,13 @@ inline long system_call(long number, long a = 0, long b = 0, long c = 0, long d 
     return result;
 }
 
-inline long address_argument(const volatile void* p) { return reinterpret_cast<long>(p); }
+inline long address_argument(const volatile void* p) {
+    return reinterpret_cast<long>(p);
+}
 
-inline bool is_error(long result) { return result < 0 && result >= -4095; }
+inline bool is_error(long result) {
+    return result < 0 && result >= -4095;
+}
 
 // Maps memory, or returns null.
 inline void* map_memory(std::size_t bytes, int protection, int flags, int fd, std::size_t offset) {

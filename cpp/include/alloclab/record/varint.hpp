@@ -18,7 +18,9 @@ struct Word {
 };
 
 // The bytes that `value_bits` bits need at seven bits a byte. Requires: 1 <= value_bits <= 64.
-constexpr unsigned varint_bytes(unsigned value_bits) { return ((value_bits + 6) * 37) >> 8; }
+constexpr unsigned varint_bytes(unsigned value_bits) {
+    return ((value_bits + 6) * 37) >> 8;
+}
 
 // At least one. Written so that it is one instruction (bsr) and an addition.
 constexpr unsigned bit_length(std::uint64_t value) {

@@ -36,17 +36,17 @@ struct CaptureHeader {
     std::string allocator_object; // the path of what provided malloc
     std::string recorder_version;
     std::uint32_t thread_count{};
-    bool is_complete{};        // the end of the process, or of the recording, was seen
-    std::string stop_reason;   // "exit", "exec", "duration", ... or "" when nothing said
+    bool is_complete{};      // the end of the process, or of the recording, was seen
+    std::string stop_reason; // "exit", "exec", "duration", ... or "" when nothing said
     std::uint32_t stop_errno{};
     std::uint64_t lost_events{};
     std::uint64_t untracked_blocks{}; // large blocks without touched events
-    bool has_own_malloc{};     // the program brings its own malloc: nothing could be seen
+    bool has_own_malloc{};            // the program brings its own malloc: nothing could be seen
     bool is_redacted{};
     bool is_address_random{};
     bool has_huge_pages{};
     std::uint64_t static_anonymous_bytes{}; // data, bss and main stack at the end; 0: not seen
-    std::string exec_target; // where stop_reason is "exec"
+    std::string exec_target;                // where stop_reason is "exec"
     std::vector<CapturedImage> images;
     std::uint64_t uncounted_images{}; // beyond the table
 };

@@ -60,7 +60,7 @@ install_packages() {
         if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
             as_root=(sudo)
         else
-            say "Not root, and sudo asks for a password. Please run:  sudo $line"
+            say "Not root, and no sudo without a password. Please run:  sudo $line"
             return 2
         fi
     fi

@@ -34,6 +34,22 @@ void register_thread() {
 
 } // namespace
 
+bool append_timed(Lane& lane, std::uint64_t granule, const Word& word) {
+    const std::uint64_t ticks = read_clock();
+    const std::uint64_t steps =
+        ticks > lane.last_ticks ? (ticks - lane.last_ticks) >> event_clock_shift : 0;
+    constexpr unsigned most_bytes = sizeof word.bits;
+    if (word.bytes >= most_bytes || steps >> (7 * (most_bytes - word.bytes)) != 0)
+        return false;
+    const Word clock = varint_word(steps);
+    const std::uint64_t bits = word.bits | clock.bits << (8 * word.bytes);
+    std::memcpy(lane.cursor, &bits, sizeof bits);
+    lane.last_ticks += steps << event_clock_shift;
+    lane.last_granule = granule;
+    lane.cursor += word.bytes + clock.bytes;
+    return true;
+}
+
 void leave_window(Lane& lane) {
     if (lane.window != nullptr) {
         const auto first = reinterpret_cast<std::uintptr_t>(lane.window) & ~(page_bytes - 1);

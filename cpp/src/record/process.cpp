@@ -161,23 +161,36 @@ bool open_capture() {
     return true;
 }
 
+// The builtins that name no type: clang's others take no enumeration.
+Phase load_phase() {
+    Phase phase{};
+    __atomic_load(&process.phase, &phase, __ATOMIC_ACQUIRE);
+    return phase;
+}
+
+void store_phase(Phase phase) { __atomic_store(&process.phase, &phase, __ATOMIC_RELEASE); }
+
+// Returns whether this caller is the one to open the capture.
+bool claim_opening() {
+    Phase expected = Phase::fresh;
+    Phase opening = Phase::opening;
+    return __atomic_compare_exchange(&process.phase, &expected, &opening, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE);
+}
+
 } // namespace
 
 bool ensure_capture() {
-    Phase phase = __atomic_load_n(&process.phase, __ATOMIC_ACQUIRE);
+    Phase phase = load_phase();
     if (__builtin_expect(phase == Phase::active, true))
         return true;
     static __thread bool is_opening __attribute__((tls_model("initial-exec")));
     if (is_opening)
         return false; // a signal handler in the midst of it
     is_opening = true;
-    phase = Phase::fresh;
-    if (__atomic_compare_exchange_n(&process.phase, &phase, Phase::opening, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE)) {
-        phase = open_capture() ? Phase::active : Phase::off;
-        __atomic_store_n(&process.phase, phase, __ATOMIC_RELEASE);
-    }
-    while ((phase = __atomic_load_n(&process.phase, __ATOMIC_ACQUIRE)) == Phase::opening)
+    if (claim_opening())
+        store_phase(open_capture() ? Phase::active : Phase::off);
+    while ((phase = load_phase()) == Phase::opening)
         system_call(SYS_sched_yield);
     is_opening = false;
     return phase == Phase::active;
@@ -206,7 +219,7 @@ int capture_descriptor() {
 void stop_recording(StopReason reason, int error_number) {
     process.header->stop_errno = static_cast<std::uint32_t>(error_number);
     process.header->stop_reason = reason;
-    __atomic_store_n(&process.phase, Phase::stopped, __ATOMIC_RELEASE);
+    store_phase(Phase::stopped);
 }
 
 void count_lost_event() {

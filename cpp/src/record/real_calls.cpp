@@ -59,6 +59,21 @@ template <class Function> void look_up(Function*& function, const char* name) {
     function = reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
+// Whether calls of malloc reach another object's. An executable at a fixed place that takes
+// malloc's address has a stub of that name, an undefined symbol: it leads to ours.
+bool is_malloc_foreign() {
+    const void* const seen = dlsym(RTLD_DEFAULT, "malloc");
+    const ObjectSearch ours = find_object(reinterpret_cast<void*>(&find_object));
+    const auto address = reinterpret_cast<std::uintptr_t>(seen);
+    if (address >= ours.begin && address < ours.end)
+        return false;
+    Dl_info object{};
+    void* entry = nullptr;
+    if (dladdr1(seen, &object, &entry, RTLD_DL_SYMENT) == 0 || entry == nullptr)
+        return true;
+    return static_cast<const ElfW(Sym)*>(entry)->st_shndx != SHN_UNDEF;
+}
+
 void find_allocator() {
     const ObjectSearch object = find_object(reinterpret_cast<void*>(calls.malloc));
     calls.allocator_begin = object.begin;
@@ -67,10 +82,7 @@ void find_allocator() {
     const std::size_t length = std::strlen(path);
     std::memcpy(calls.allocator_path, path,
                 length < sizeof calls.allocator_path ? length : sizeof calls.allocator_path - 1);
-    const void* const seen = dlsym(RTLD_DEFAULT, "malloc");
-    const ObjectSearch ours = find_object(reinterpret_cast<void*>(&find_object));
-    const auto seen_at = reinterpret_cast<std::uintptr_t>(seen);
-    calls.is_malloc_foreign = seen_at < ours.begin || seen_at >= ours.end;
+    calls.is_malloc_foreign = is_malloc_foreign();
 }
 
 } // namespace

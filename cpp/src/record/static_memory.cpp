@@ -77,8 +77,8 @@ private:
         }
     }
     static void put_digit(std::uint64_t& number, char digit) {
-        number = number * 16 + static_cast<std::uint64_t>(digit <= '9' ? digit - '0'
-                                                                        : digit - 'a' + 10);
+        number =
+            number * 16 + static_cast<std::uint64_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
     }
 
     Mapping mapping_;
@@ -117,8 +117,9 @@ std::uint64_t static_anonymous_bytes() {
     std::uint64_t pages = 0;
     std::uint64_t object_end = 0; // where zeroed data of the object before would begin
     char text[1024];
-    for (long got = 0; !is_error(maps) && !is_error(pagemap) &&
-                       (got = system_call(SYS_read, maps, address_argument(text), sizeof text)) > 0;) {
+    for (long got = 0;
+         !is_error(maps) && !is_error(pagemap) &&
+         (got = system_call(SYS_read, maps, address_argument(text), sizeof text)) > 0;) {
         for (long at = 0; at < got; ++at) {
             if (!parser.put(text[at]))
                 continue;

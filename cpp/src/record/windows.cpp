@@ -169,7 +169,7 @@ void close_window(Lane& lane) {
     calibrate_clock();
     unmap_window(lane);
     lane.window = nullptr;
-    lane.cursor = lane.limit = lane.block_end = nullptr;
+    lane.cursor = lane.limit = lane.timed_limit = lane.block_end = nullptr;
 }
 
 bool begin_block(Lane& lane) {
@@ -183,7 +183,9 @@ bool begin_block(Lane& lane) {
     std::memcpy(block, &first_word, sizeof first_word);
     lane.block_end = block + block_bytes;
     lane.cursor = block + block_clock_bytes;
-    lane.limit = lane.is_timed ? nullptr : lane.block_end - sizeof(Word::bits) + 1;
+    unsigned char* const end = lane.block_end - sizeof(Word::bits) + 1;
+    lane.limit = lane.is_timed ? nullptr : end;
+    lane.timed_limit = lane.is_timed ? end : nullptr;
     return true;
 }
 

@@ -18,6 +18,7 @@ namespace alloclab::record {
 struct Lane {
     unsigned char* cursor;
     unsigned char* limit; // events of at most eight bytes may start below it; null: go the slow way
+    unsigned char* timed_limit; // the same where each event carries a clock; null: it does not
     std::uint64_t last_granule; // address / 16 of the last delta-coded event
     volatile bool is_busy;      // a signal handler that finds it set takes the other lane
     bool is_timed;              // each event carries a clock
@@ -64,6 +65,10 @@ inline std::uint64_t granule_delta(std::uint64_t granule, std::uint64_t last_gra
     return zigzag_encode(static_cast<std::int64_t>(granule - last_granule));
 }
 
+// Stores the word and the clock behind it, if the two fit in eight bytes. Returns whether they did.
+// Requires: the lane is busy, and its cursor below its timed_limit.
+bool append_timed(Lane& lane, std::uint64_t granule, const capture::Word& word);
+
 // Runs `encode(delta)` and stores the word it returns, if the lane is at rest and has room and the
 // delta is no larger than such a word can hold.
 // Returns whether it was. The zero bytes above the word keep the lane's invariant.
@@ -83,9 +88,11 @@ inline bool append_short(std::uint64_t granule, Encode encode) {
         lane.last_granule = granule;
         lane.cursor = cursor + word.bytes;
     }
+    const bool is_appended = has_room || (cursor < lane.timed_limit && delta <= delta_max &&
+                                          append_timed(lane, granule, encode(delta)));
     compiler_barrier();
     lane.is_busy = false;
-    return has_room;
+    return is_appended;
 }
 
 // Appends an event that is a code and nothing else, as append_short() does.

@@ -247,6 +247,33 @@ def test_a_program_under_another_malloc_keeps_it(
     assert trace.summary()["maps"] == 0  # what the allocator maps is not the program's
 
 
+@pytest.mark.parametrize("library", ["", "libjemalloc.so.2", "libtcmalloc_minimal.so.4"])
+def test_objects_of_cpp_are_seen_once_under_any_malloc(
+    programs: Programs, tmp_path: Path, library: str
+) -> None:
+    path = Path("/usr/lib/x86_64-linux-gnu") / library
+    if not path.exists():
+        pytest.skip(f"{library} is not installed")
+    given = environment(LD_PRELOAD=str(path)) if library else environment()
+    capture = record([programs("objects")], output=tmp_path, env=given)
+    (trace,) = capture
+    assert capture.returncode == 0  # bad_alloc came through
+    summary = trace.summary()
+    assert summary["unknown_frees"] == 0
+    assert 400 <= summary["frees"] <= 405  # 100 of each form, and what libstdc++ does for itself
+    assert summary["frees"] <= summary["allocations"] <= summary["frees"] + 5
+    assert summary["aligned_allocations"] == 100
+
+
+def test_an_executable_with_a_stub_of_malloc_is_not_taken_for_one_with_its_own(
+    programs: Programs, tmp_path: Path
+) -> None:
+    program = programs("churn_fixed", "-no-pie", "-DTAKES_ADDRESS_OF_MALLOC")
+    capture = record([program, "100"], output=tmp_path, env=environment())
+    assert not capture.warnings
+    assert capture["churn_fixed"].summary()["allocations"] > 50
+
+
 def test_a_duration_ends_the_recording_and_the_program_goes_on(
     programs: Programs, tmp_path: Path
 ) -> None:

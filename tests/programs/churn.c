@@ -11,6 +11,10 @@
 
 static void *slots[1024];
 
+#ifdef TAKES_ADDRESS_OF_MALLOC // an executable at a fixed place then has a stub of that name
+void *(*volatile allocator)(size_t) = malloc;
+#endif
+
 int main(int argc, char **argv) {
     long events = argc > 1 ? atol(argv[1]) : 1000;
     const char *leave = argc > 2 ? argv[2] : "";

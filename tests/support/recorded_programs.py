@@ -38,8 +38,9 @@ class Programs:
     def __call__(self, name: str, *flags: str) -> str:
         path = self.folder / name
         if not path.exists():
-            source = SOURCES / f"{Path(name).stem}.c"
-            command = [self._compiler, "-O1", "-pthread", *flags, "-o", path, source, "-ldl"]
+            source = next(SOURCES.glob(f"{Path(name).stem.removesuffix('_fixed')}.c*"))
+            compiler = self._compiler if source.suffix == ".c" else os.environ.get("CXX", "c++")
+            command = [compiler, "-O1", "-pthread", *flags, "-o", path, source, "-ldl"]
             subprocess.run(command, check=True)
         return str(path)
 

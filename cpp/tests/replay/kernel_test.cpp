@@ -100,7 +100,7 @@ TEST(Kernel, block_sizes_are_summed_where_most_was_requested) {
     kernel->reserve_slots(3);
     Program program;
     program.ops = {Op::make(OpCode::allocate, 0, 60), Op::make(OpCode::allocate, 1, 60),
-                   Op::make(OpCode::free, 0, 0),      Op::make(OpCode::allocate, 0, 1),
+                   Op::make(OpCode::free, 0, 0), Op::make(OpCode::allocate, 0, 1),
                    Op::make(OpCode::allocate, 2, 1)};
     kernel->run(program, 0, program.ops.size());
     // 60 + 60 = 120 requested in two blocks is the peak of what was requested; three blocks live

@@ -24,7 +24,7 @@ TEST(Event, every_known_code_has_a_name_of_its_own) {
 
 TEST(Event, an_allocation_keeps_the_call_it_came_from) {
     EXPECT_EQ(kind_of(0x05), EventKind::allocate);
-    EXPECT_TRUE(operands_of(0x05).alignment); // aligned_alloc
+    EXPECT_TRUE(operands_of(0x05).alignment);  // aligned_alloc
     EXPECT_FALSE(operands_of(0x01).alignment); // calloc
     EXPECT_FALSE(operands_of(0x09).is_known);  // there are nine calls
 }

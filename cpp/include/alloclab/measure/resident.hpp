@@ -9,7 +9,7 @@ namespace alloclab {
 struct Resident {
     std::uint64_t anonymous = 0;
     std::uint64_t file = 0;
-    std::uint64_t shared = 0;    // shared memory, memfd included
+    std::uint64_t shared = 0;     // shared memory, memfd included
     std::uint64_t high_water = 0; // of all three together, since start or the last reset
 };
 

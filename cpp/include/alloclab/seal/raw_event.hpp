@@ -45,9 +45,9 @@ enum class RawKind : std::uint8_t {
 struct RawEvent {
     RawKind kind{};
     AllocationCall call{};
-    bool is_prefix{};   // touched_*: the resident pages are one run from the start
-    bool is_reserved{}; // map: mapped without access (PROT_NONE)
-    std::uint32_t thread{}; // dense, 0 is the first thread seen
+    bool is_prefix{};        // touched_*: the resident pages are one run from the start
+    bool is_reserved{};      // map: mapped without access (PROT_NONE)
+    std::uint32_t thread{};  // dense, 0 is the first thread seen
     std::uint64_t time_ns{}; // since the capture began; interpolated between stamps
     std::uint64_t address{};
     std::uint64_t size{};

@@ -21,7 +21,7 @@ namespace alloclab {
 class TraceWriter {
 public:
     struct Options {
-        int level = 6;                   // zstd's, 1 to 22
+        int level = 6; // zstd's, 1 to 22
         std::size_t chunk_events = trace_format::default_chunk_events;
     };
 

@@ -41,7 +41,7 @@ def test_a_compile_is_recorded_to_the_last_call(
     seen = as_counted(trace)
     counts = counted[trace.metadata["pid"]]
     assert {name: seen[name] for name in EXACT} == {name: counts[name] for name in EXACT}
-    assert counts["allocations"] > 300_000
+    assert counts["allocations"] > 100_000
     assert trace.summary()["unknown_frees"] == 0
     assert trace.summary()["inversions"] == 0
     assert trace.summary()["lost_events"] == 0

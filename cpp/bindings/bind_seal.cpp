@@ -86,8 +86,7 @@ py::dict seal(const std::string& capture, const std::string& trace, int level,
         summary = seal_capture(capture, trace, level, metadata_json, report);
     }
     py::dict result;
-    for_each_field(summary,
-                   [&](const char* name, std::uint64_t value) { result[name] = value; });
+    for_each_field(summary, [&](const char* name, std::uint64_t value) { result[name] = value; });
     return result;
 }
 
@@ -95,8 +94,8 @@ py::dict seal(const std::string& capture, const std::string& trace, int level,
 
 void bind_seal(py::module_& module) {
     module.def("read_capture_header", &read_capture_header, py::arg("path"));
-    module.def("seal", &seal, py::arg("capture"), py::arg("trace"), py::kw_only(),
-               py::arg("level"), py::arg("metadata_json"), py::arg("progress") = py::none());
+    module.def("seal", &seal, py::arg("capture"), py::arg("trace"), py::kw_only(), py::arg("level"),
+               py::arg("metadata_json"), py::arg("progress") = py::none());
 }
 
 } // namespace alloclab::bindings

@@ -36,9 +36,8 @@ private:
 
 py::dict summary(const SharedReader& self) {
     py::dict result;
-    for_each_field(self.reader().summary(), [&](const char* name, std::uint64_t value) {
-        result[name] = value;
-    });
+    for_each_field(self.reader().summary(),
+                   [&](const char* name, std::uint64_t value) { result[name] = value; });
     return result;
 }
 
@@ -47,8 +46,8 @@ py::dict chunk(SharedReader& self, std::size_t index) {
         throw py::index_error("the trace has " + std::to_string(self.reader().chunks().size()) +
                               " chunks");
     }
-    EventColumns columns = self.decode(
-        [&](TraceReader& reader) { return read_event_columns(reader, index); });
+    EventColumns columns =
+        self.decode([&](TraceReader& reader) { return read_event_columns(reader, index); });
     py::dict result;
     result["kind"] = to_numpy(std::move(columns.kind));
     result["call"] = to_numpy(std::move(columns.call));
@@ -110,7 +109,8 @@ py::dict touched(const SharedReader& self) {
 void bind_trace(py::module_& module) {
     py::class_<SharedReader>(module, "TraceReader")
         .def(py::init<const std::string&>(), py::arg("path"))
-        .def_property_readonly("path", [](const SharedReader& self) { return self.reader().name(); })
+        .def_property_readonly("path",
+                               [](const SharedReader& self) { return self.reader().name(); })
         .def_property_readonly("file_bytes",
                                [](const SharedReader& self) { return self.reader().file_bytes(); })
         .def_property_readonly(

@@ -178,8 +178,8 @@ std::uint64_t* open_progress(std::string_view path) {
     if (descriptor < 0 || ::ftruncate(descriptor, sizeof(std::uint64_t)) != 0) {
         throw SystemError("create", name, errno);
     }
-    void* const at = ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED,
-                            descriptor, 0);
+    void* const at =
+        ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     ::close(descriptor);
     if (at == MAP_FAILED) {
         throw SystemError("map", name, errno);
@@ -273,8 +273,8 @@ int run(int count, char** words) {
     std::uint64_t* const reached =
         arguments.progress_file.empty() ? nullptr : open_progress(arguments.progress_file);
     if (reached != nullptr || arguments.has_progress) {
-        arguments.session.progress = [&, reported = std::uint64_t{0}](
-                                         std::uint64_t done, std::uint64_t total) mutable {
+        arguments.session.progress = [&, reported = std::uint64_t{0}](std::uint64_t done,
+                                                                      std::uint64_t total) mutable {
             if (reached != nullptr) {
                 *reached = done;
             }

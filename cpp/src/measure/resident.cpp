@@ -103,7 +103,8 @@ void populate_file_mappings() {
 std::uint64_t page_faults() {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    return static_cast<std::uint64_t>(usage.ru_minflt) + static_cast<std::uint64_t>(usage.ru_majflt);
+    return static_cast<std::uint64_t>(usage.ru_minflt) +
+           static_cast<std::uint64_t>(usage.ru_majflt);
 }
 
 } // namespace alloclab

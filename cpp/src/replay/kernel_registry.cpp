@@ -17,9 +17,12 @@ struct Entry {
 
 // A new allocator: one file beside this one, and one line here.
 constexpr std::array entries{
-    Entry{"null_replay", make_null_replay_kernel}, Entry{"malloc", make_malloc_kernel},
-    Entry{"arena", make_arena_kernel},             Entry{"freelist", make_freelist_kernel},
-    Entry{"null", make_null_kernel},               Entry{"pool", make_pool_kernel},
+    Entry{"null_replay", make_null_replay_kernel},
+    Entry{"malloc", make_malloc_kernel},
+    Entry{"arena", make_arena_kernel},
+    Entry{"freelist", make_freelist_kernel},
+    Entry{"null", make_null_kernel},
+    Entry{"pool", make_pool_kernel},
 };
 
 constexpr auto names = [] {
@@ -45,6 +48,8 @@ std::unique_ptr<Kernel> make_kernel(const KernelConfig& config) {
     throw Error("heap \"" + std::string(config.heap) + "\" is unknown; known: " + known);
 }
 
-std::span<const std::string_view> heap_names() { return names; }
+std::span<const std::string_view> heap_names() {
+    return names;
+}
 
 } // namespace alloclab

@@ -24,8 +24,7 @@ void ProgramBuilder::add_region(const Event& event, const ChunkColumns& chunk) {
     std::uint32_t slot = 0;
     const auto touch_as_recorded = [&](std::uint64_t size) {
         const Touched* const row = touched_row();
-        const bool is_reserved =
-            event.code == static_cast<std::uint8_t>(EventKind::map_reserved);
+        const bool is_reserved = event.code == static_cast<std::uint8_t>(EventKind::map_reserved);
         if (row != nullptr || !is_reserved) {
             wide.touch_pages = pages_to_touch(row, size, wide);
         }

@@ -26,7 +26,9 @@ std::uint64_t now_ns(clockid_t clock) {
            static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::uint64_t distance(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : b - a; }
+std::uint64_t distance(std::uint64_t a, std::uint64_t b) {
+    return a > b ? a - b : b - a;
+}
 
 // The state of one session, in the order in which it is used.
 class Session {
@@ -161,6 +163,8 @@ private:
 
 } // namespace
 
-SessionResult run_session(const SessionConfig& config) { return Session(config).run(); }
+SessionResult run_session(const SessionConfig& config) {
+    return Session(config).run();
+}
 
 } // namespace alloclab

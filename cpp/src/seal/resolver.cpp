@@ -21,7 +21,8 @@ std::uint8_t allocation_code(EventKind kind, const RawEvent& event) {
 
 std::uint8_t log2_of(std::uint64_t alignment) {
     return alignment == 0 ? std::uint8_t{0}
-                          : static_cast<std::uint8_t>(std::min<std::size_t>(std::bit_width(alignment) - 1, 47));
+                          : static_cast<std::uint8_t>(
+                                std::min<std::size_t>(std::bit_width(alignment) - 1, 47));
 }
 
 } // namespace
@@ -43,19 +44,34 @@ std::uint64_t Resolver::write(EventKind kind, const RawEvent& from, std::uint64_
 void Resolver::append(const RawEvent& event) {
     summary_.threads = std::max<std::uint64_t>(summary_.threads, std::uint64_t{event.thread} + 1);
     switch (event.kind) {
-    case RawKind::allocate: return allocate(event);
-    case RawKind::reallocate_begin: return begin_reallocation(event);
-    case RawKind::reallocate_end: return end_reallocation(event);
-    case RawKind::free: return free(event);
-    case RawKind::map: return map(event);
-    case RawKind::unmap: return unmap(event, event.address, event.size);
-    case RawKind::remap: return remap(event);
-    case RawKind::discard: return discard(event);
-    case RawKind::touched_birth: return touched_birth(event);
-    case RawKind::touched_death: return touched_death(event);
-    case RawKind::footprint: return footprint(event);
-    case RawKind::thread_start: write(EventKind::thread_start, event); return;
-    case RawKind::thread_exit: write(EventKind::thread_exit, event); return;
+    case RawKind::allocate:
+        return allocate(event);
+    case RawKind::reallocate_begin:
+        return begin_reallocation(event);
+    case RawKind::reallocate_end:
+        return end_reallocation(event);
+    case RawKind::free:
+        return free(event);
+    case RawKind::map:
+        return map(event);
+    case RawKind::unmap:
+        return unmap(event, event.address, event.size);
+    case RawKind::remap:
+        return remap(event);
+    case RawKind::discard:
+        return discard(event);
+    case RawKind::touched_birth:
+        return touched_birth(event);
+    case RawKind::touched_death:
+        return touched_death(event);
+    case RawKind::footprint:
+        return footprint(event);
+    case RawKind::thread_start:
+        write(EventKind::thread_start, event);
+        return;
+    case RawKind::thread_exit:
+        write(EventKind::thread_exit, event);
+        return;
     case RawKind::fork:
     case RawKind::exec: // told in the metadata
         return;

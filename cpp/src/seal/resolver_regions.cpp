@@ -23,13 +23,12 @@ void Resolver::map(const RawEvent& event) {
     }
     unmap(event, event.address, event.size); // MAP_FIXED over what was there
     const std::uint64_t object = writer_.objects();
-    const std::uint64_t index = write(
-        event.is_reserved ? EventKind::map_reserved : EventKind::map, event, 0, event.size);
+    const std::uint64_t index =
+        write(event.is_reserved ? EventKind::map_reserved : EventKind::map, event, 0, event.size);
     regions_.insert(event.address, {event.size, object, index});
     ++summary_.maps;
     mapped_live_bytes_ += event.size;
-    summary_.peak_mapped_live_bytes =
-        std::max(summary_.peak_mapped_live_bytes, mapped_live_bytes_);
+    summary_.peak_mapped_live_bytes = std::max(summary_.peak_mapped_live_bytes, mapped_live_bytes_);
     note_live_objects();
 }
 
@@ -73,8 +72,7 @@ void Resolver::remap(const RawEvent& event) {
     moved.size = event.size;
     regions_.insert(event.address, moved);
     mapped_live_bytes_ += event.size;
-    summary_.peak_mapped_live_bytes =
-        std::max(summary_.peak_mapped_live_bytes, mapped_live_bytes_);
+    summary_.peak_mapped_live_bytes = std::max(summary_.peak_mapped_live_bytes, mapped_live_bytes_);
 }
 
 void Resolver::discard(const RawEvent& event) {
@@ -82,17 +80,17 @@ void Resolver::discard(const RawEvent& event) {
         return;
     }
     const std::uint64_t end = event.address + event.size;
-    regions_.for_each_in(
-        event.address, event.size, [&](std::uint64_t address, const LiveRegion& region) {
-            const std::uint64_t from = std::max(address, event.address);
-            const std::uint64_t to = std::min(address + region.size, end);
-            Event out{.code = static_cast<std::uint8_t>(EventKind::discard),
-                      .thread = event.thread,
-                      .object = region.object,
-                      .size = to - from};
-            out.values[0] = from - address;
-            write(out, event.time_ns);
-        });
+    regions_.for_each_in(event.address, event.size,
+                         [&](std::uint64_t address, const LiveRegion& region) {
+                             const std::uint64_t from = std::max(address, event.address);
+                             const std::uint64_t to = std::min(address + region.size, end);
+                             Event out{.code = static_cast<std::uint8_t>(EventKind::discard),
+                                       .thread = event.thread,
+                                       .object = region.object,
+                                       .size = to - from};
+                             out.values[0] = from - address;
+                             write(out, event.time_ns);
+                         });
 }
 
 void Resolver::touched_birth(const RawEvent& event) {

@@ -20,12 +20,15 @@ namespace alloclab {
 
 namespace {
 
-void* allocate_by_new(void*, std::size_t bytes) { return ::operator new(bytes, std::nothrow); }
-void free_by_delete(void*, void* block) { ::operator delete(block); }
+void* allocate_by_new(void*, std::size_t bytes) {
+    return ::operator new(bytes, std::nothrow);
+}
+void free_by_delete(void*, void* block) {
+    ::operator delete(block);
+}
 
 ZSTD_DCtx* create_decompressor() {
-    ZSTD_DCtx* const context =
-        ZSTD_createDCtx_advanced({allocate_by_new, free_by_delete, nullptr});
+    ZSTD_DCtx* const context = ZSTD_createDCtx_advanced({allocate_by_new, free_by_delete, nullptr});
     if (context == nullptr) {
         throw std::bad_alloc();
     }

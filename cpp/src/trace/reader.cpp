@@ -141,8 +141,12 @@ TraceReader::~TraceReader() = default;
 TraceReader::TraceReader(TraceReader&&) noexcept = default;
 TraceReader& TraceReader::operator=(TraceReader&&) noexcept = default;
 
-const std::string& TraceReader::name() const { return source_->name(); }
-std::uint64_t TraceReader::file_bytes() const { return source_->size(); }
+const std::string& TraceReader::name() const {
+    return source_->name();
+}
+std::uint64_t TraceReader::file_bytes() const {
+    return source_->size();
+}
 
 void TraceReader::fail(std::uint64_t offset, const std::string& reason) const {
     throw TraceError(name() + ": offset " + std::to_string(offset) + ": " + reason);
@@ -205,8 +209,8 @@ ChunkColumns TraceReader::read_chunk(std::size_t index) {
         fail(entry.offset, "chunk " + std::to_string(index) + " has a header that cannot be");
     }
     const std::uint32_t raw_bytes = get_u32(header.data() + 8);
-    const auto raw = source_->decompress(entry.offset + chunk_header_bytes, stored_bytes,
-                                         max_chunk_raw_bytes);
+    const auto raw =
+        source_->decompress(entry.offset + chunk_header_bytes, stored_bytes, max_chunk_raw_bytes);
     if (raw.size() != raw_bytes) {
         fail(entry.offset, "chunk " + std::to_string(index) + " is not as long as it says");
     }

@@ -81,8 +81,7 @@ ObjectTable read_object_table(TraceReader& reader) {
                 table.death_thread[event.object] = event.thread;
             } else if (is_code(event, EventKind::reallocate)) {
                 ++table.reallocations[event.object];
-                table.max_size[event.object] =
-                    std::max(table.max_size[event.object], event.size);
+                table.max_size[event.object] = std::max(table.max_size[event.object], event.size);
             }
             ++index;
         });

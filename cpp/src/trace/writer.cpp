@@ -17,8 +17,12 @@ namespace alloclab {
 
 namespace {
 
-void put_u32(std::uint8_t* out, std::uint32_t value) { std::memcpy(out, &value, sizeof value); }
-void put_u64(std::uint8_t* out, std::uint64_t value) { std::memcpy(out, &value, sizeof value); }
+void put_u32(std::uint8_t* out, std::uint32_t value) {
+    std::memcpy(out, &value, sizeof value);
+}
+void put_u64(std::uint8_t* out, std::uint64_t value) {
+    std::memcpy(out, &value, sizeof value);
+}
 
 void append_varint(std::vector<std::uint8_t>& out, std::uint64_t value) {
     std::uint8_t buffer[max_varint_bytes];
@@ -80,8 +84,8 @@ TraceWriter::TraceWriter(const std::filesystem::path& path, Options options)
     }
     file_->path = path;
     file_->partial_path = path.string() + ".partial";
-    file_->descriptor = ::open(file_->partial_path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC,
-                               0666);
+    file_->descriptor =
+        ::open(file_->partial_path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
     if (file_->descriptor < 0) {
         throw SystemError("create", file_->partial_path.string(), errno);
     }
@@ -128,8 +132,8 @@ void TraceWriter::write_chunk() {
     put_u32(header.data() + 4, static_cast<std::uint32_t>(encoder_.events()));
     put_u32(header.data() + 8, static_cast<std::uint32_t>(raw.size()));
     put_u32(header.data() + 12, static_cast<std::uint32_t>(stored.size()));
-    chunks_.push_back({file_->offset, encoder_.events(), encoder_.first_object(),
-                       encoder_.first_time_ns()});
+    chunks_.push_back(
+        {file_->offset, encoder_.events(), encoder_.first_object(), encoder_.first_time_ns()});
     file_->write(header);
     file_->write(stored);
     encoder_.restart(objects_);

@@ -33,10 +33,10 @@ constexpr std::uint64_t mib = 1 << 20;
 } // namespace
 
 TEST(ProgramBuilder, small_events_become_one_op_each_with_slots_reused) {
-    const Program program = build({allocate(24), allocate(48, 1), free_of(0), allocate(72),
-                                   event_of(EventKind::reallocate, 1, 96),
-                                   event_of(EventKind::free_null)},
-                                  {});
+    const Program program =
+        build({allocate(24), allocate(48, 1), free_of(0), allocate(72),
+               event_of(EventKind::reallocate, 1, 96), event_of(EventKind::free_null)},
+              {});
     ASSERT_EQ(program.ops.size(), 6u);
     EXPECT_EQ(program.ops[1].code(), OpCode::allocate_zero);
     EXPECT_EQ(program.ops[1].size(), 48u);

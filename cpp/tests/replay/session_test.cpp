@@ -38,8 +38,7 @@ SessionConfig config_for(const std::filesystem::path& trace, std::string_view he
 
 TEST(Session, the_timeline_follows_what_is_live) {
     const TemporaryFolder folder;
-    const SessionResult result =
-        run_session(config_for(ramp(folder), "arena", Measure::timeline));
+    const SessionResult result = run_session(config_for(ramp(folder), "arena", Measure::timeline));
     EXPECT_EQ(result.replayed_events, 128u);
     EXPECT_EQ(result.peak_requested_live_bytes, 64 * mib);
     EXPECT_EQ(result.peak_requested_event, 63u);

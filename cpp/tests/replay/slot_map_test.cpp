@@ -37,8 +37,8 @@ TEST(SlotMap, agrees_with_a_map_and_never_shares_a_slot) {
         ASSERT_TRUE(used.insert(slot).second);
         model[id] = slot;
         while (model.size() > 1500 || (random() % 2 == 0 && !model.empty())) {
-            const auto victim = std::next(model.begin(),
-                                          static_cast<std::ptrdiff_t>(random() % model.size() / 8));
+            const auto victim =
+                std::next(model.begin(), static_cast<std::ptrdiff_t>(random() % model.size() / 8));
             ASSERT_EQ(map.take(victim->first), victim->second);
             used.erase(victim->second);
             model.erase(victim);

@@ -55,8 +55,7 @@ Sealed seal(const std::vector<RawEvent>& raws) {
     writer.finish(sealed.summary, "{}");
     TraceReader reader(path);
     for (std::size_t index = 0; index < reader.chunks().size(); ++index) {
-        reader.read_chunk(index).visit(
-            [&](const Event& event) { sealed.events.push_back(event); });
+        reader.read_chunk(index).visit([&](const Event& event) { sealed.events.push_back(event); });
     }
     sealed.touched = reader.touched();
     return sealed;
@@ -82,25 +81,24 @@ TEST(Resolver, an_address_used_twice_is_two_objects) {
 }
 
 TEST(Resolver, a_reallocation_keeps_the_object_wherever_it_goes) {
-    const Sealed sealed =
-        seal({raw(RawKind::allocate, a, 10), raw(RawKind::reallocate_begin, a),
-              raw(RawKind::reallocate_end, b, 40), raw(RawKind::free, b)});
+    const Sealed sealed = seal({raw(RawKind::allocate, a, 10), raw(RawKind::reallocate_begin, a),
+                                raw(RawKind::reallocate_end, b, 40), raw(RawKind::free, b)});
     EXPECT_TRUE(is(sealed.events[1], EventKind::reallocate, 0, 40));
     EXPECT_TRUE(is(sealed.events[2], EventKind::free, 0));
     EXPECT_EQ(sealed.summary.live_objects_at_end, 0u);
 }
 
 TEST(Resolver, special_calls_keep_their_identity) {
-    const Sealed sealed =
-        seal({raw(RawKind::allocate, a, 0),               // malloc(0)
-              raw(RawKind::free, 0),                      // free(NULL)
-              raw(RawKind::reallocate_begin, a),          // realloc(p, 0)
-              raw(RawKind::reallocate_end, 0, 0),         //
-              raw(RawKind::allocate, 0, 1ull << 62),      // a malloc that failed
-              raw(RawKind::allocate, a, 8),               //
-              raw(RawKind::reallocate_begin, a),          // a realloc that failed
-              raw(RawKind::reallocate_end, 0, 1ull << 62) //
-        });
+    const Sealed sealed = seal({
+        raw(RawKind::allocate, a, 0),               // malloc(0)
+        raw(RawKind::free, 0),                      // free(NULL)
+        raw(RawKind::reallocate_begin, a),          // realloc(p, 0)
+        raw(RawKind::reallocate_end, 0, 0),         //
+        raw(RawKind::allocate, 0, 1ull << 62),      // a malloc that failed
+        raw(RawKind::allocate, a, 8),               //
+        raw(RawKind::reallocate_begin, a),          // a realloc that failed
+        raw(RawKind::reallocate_end, 0, 1ull << 62) //
+    });
     EXPECT_EQ(sealed.summary.zero_size_allocations, 1u);
     EXPECT_EQ(sealed.summary.null_frees, 1u);
     EXPECT_EQ(sealed.summary.failed_calls, 2u);
@@ -112,10 +110,9 @@ TEST(Resolver, special_calls_keep_their_identity) {
 
 // Thread 1 frees `a`; thread 2 gets it at once, and its clock says it did so earlier.
 TEST(Resolver, a_free_overtaken_by_the_next_owner_is_moved_ahead_and_counted) {
-    const Sealed sealed = seal({by(1, 100, raw(RawKind::allocate, a, 10)),
-                                by(2, 200, raw(RawKind::allocate, a, 20)),
-                                by(1, 201, raw(RawKind::free, a)),
-                                by(2, 300, raw(RawKind::free, a))});
+    const Sealed sealed =
+        seal({by(1, 100, raw(RawKind::allocate, a, 10)), by(2, 200, raw(RawKind::allocate, a, 20)),
+              by(1, 201, raw(RawKind::free, a)), by(2, 300, raw(RawKind::free, a))});
     ASSERT_EQ(sealed.events.size(), 4u);
     EXPECT_TRUE(is(sealed.events[1], EventKind::free, 0));
     EXPECT_TRUE(is(sealed.events[2], EventKind::allocate, 1, 20));
@@ -126,8 +123,8 @@ TEST(Resolver, a_free_overtaken_by_the_next_owner_is_moved_ahead_and_counted) {
 }
 
 TEST(Resolver, a_free_never_seen_is_counted_as_missed) {
-    const Sealed sealed = seal({raw(RawKind::allocate, a, 10), raw(RawKind::allocate, a, 20),
-                                raw(RawKind::free, a)});
+    const Sealed sealed =
+        seal({raw(RawKind::allocate, a, 10), raw(RawKind::allocate, a, 20), raw(RawKind::free, a)});
     EXPECT_EQ(sealed.summary.missed_frees, 1u);
     EXPECT_EQ(sealed.summary.inversions, 0u);
     EXPECT_EQ(sealed.summary.live_objects_at_end, 0u);
@@ -143,11 +140,10 @@ TEST(Resolver, a_free_of_an_address_nobody_was_given_is_counted_and_dropped) {
 
 // While thread 1 is inside realloc(a), thread 2 is given a.
 TEST(Resolver, the_old_address_is_free_from_the_beginning_of_a_reallocation) {
-    const Sealed sealed = seal({by(1, 1, raw(RawKind::allocate, a, 10)),
-                                by(1, 2, raw(RawKind::reallocate_begin, a)),
-                                by(2, 3, raw(RawKind::allocate, a, 30)),
-                                by(1, 4, raw(RawKind::reallocate_end, b, 99)),
-                                by(1, 5, raw(RawKind::free, b)), by(2, 6, raw(RawKind::free, a))});
+    const Sealed sealed = seal(
+        {by(1, 1, raw(RawKind::allocate, a, 10)), by(1, 2, raw(RawKind::reallocate_begin, a)),
+         by(2, 3, raw(RawKind::allocate, a, 30)), by(1, 4, raw(RawKind::reallocate_end, b, 99)),
+         by(1, 5, raw(RawKind::free, b)), by(2, 6, raw(RawKind::free, a))});
     EXPECT_EQ(sealed.summary.inversions, 0u);
     EXPECT_EQ(sealed.summary.missed_frees, 0u);
     EXPECT_EQ(sealed.summary.live_objects_at_end, 0u);
@@ -155,24 +151,22 @@ TEST(Resolver, the_old_address_is_free_from_the_beginning_of_a_reallocation) {
 }
 
 TEST(Resolver, a_block_whose_reallocation_never_returned_is_alive_at_the_end) {
-    const Sealed sealed =
-        seal({raw(RawKind::allocate, a, 10), raw(RawKind::reallocate_begin, a)});
+    const Sealed sealed = seal({raw(RawKind::allocate, a, 10), raw(RawKind::reallocate_begin, a)});
     EXPECT_EQ(sealed.summary.live_objects_at_end, 1u);
 }
 
 TEST(Resolver, cross_thread_frees_are_counted) {
-    const Sealed sealed = seal({by(1, 1, raw(RawKind::allocate, a, 10)),
-                                by(2, 2, raw(RawKind::free, a)),
-                                by(2, 3, raw(RawKind::allocate, a, 10)),
-                                by(2, 4, raw(RawKind::free, a))});
+    const Sealed sealed =
+        seal({by(1, 1, raw(RawKind::allocate, a, 10)), by(2, 2, raw(RawKind::free, a)),
+              by(2, 3, raw(RawKind::allocate, a, 10)), by(2, 4, raw(RawKind::free, a))});
     EXPECT_EQ(sealed.summary.cross_thread_frees, 1u);
     EXPECT_EQ(sealed.summary.threads, 3u);
 }
 
 TEST(Resolver, unmapping_the_middle_of_a_region_leaves_both_ends) {
-    const Sealed sealed = seal({raw(RawKind::map, 0x10000, 0x9000),
-                                raw(RawKind::unmap, 0x13000, 0x2000),
-                                raw(RawKind::unmap, 0x10000, 0x9000)});
+    const Sealed sealed =
+        seal({raw(RawKind::map, 0x10000, 0x9000), raw(RawKind::unmap, 0x13000, 0x2000),
+              raw(RawKind::unmap, 0x10000, 0x9000)});
     ASSERT_EQ(sealed.events.size(), 6u);
     EXPECT_TRUE(is(sealed.events[1], EventKind::split, 0, 0x3000));
     EXPECT_TRUE(is(sealed.events[2], EventKind::split, 1, 0x2000));
@@ -195,19 +189,18 @@ TEST(Resolver, a_moved_region_keeps_its_object) {
     RawEvent moved = raw(RawKind::remap, 0x90000, 0x8000);
     moved.old_address = 0x10000;
     moved.old_size = 0x4000;
-    const Sealed sealed = seal({raw(RawKind::map, 0x10000, 0x4000), moved,
-                                raw(RawKind::unmap, 0x90000, 0x8000)});
+    const Sealed sealed =
+        seal({raw(RawKind::map, 0x10000, 0x4000), moved, raw(RawKind::unmap, 0x90000, 0x8000)});
     EXPECT_TRUE(is(sealed.events[1], EventKind::remap, 0, 0x8000));
     EXPECT_TRUE(is(sealed.events[2], EventKind::unmap, 0));
 }
 
 TEST(Resolver, touched_pages_go_to_the_event_that_gave_the_size) {
-    const Sealed sealed = seal({raw(RawKind::allocate, b, 8), raw(RawKind::allocate, a, 1 << 20),
-                                pages(RawKind::touched_birth, a, 257, 4),
-                                pages(RawKind::touched_death, a, 257, 100),
-                                raw(RawKind::reallocate_begin, a),
-                                raw(RawKind::reallocate_end, a, 1 << 21),
-                                pages(RawKind::touched_birth, a, 513, 100)});
+    const Sealed sealed =
+        seal({raw(RawKind::allocate, b, 8), raw(RawKind::allocate, a, 1 << 20),
+              pages(RawKind::touched_birth, a, 257, 4), pages(RawKind::touched_death, a, 257, 100),
+              raw(RawKind::reallocate_begin, a), raw(RawKind::reallocate_end, a, 1 << 21),
+              pages(RawKind::touched_birth, a, 513, 100)});
     ASSERT_EQ(sealed.touched.size(), 2u);
     EXPECT_EQ(sealed.touched[0].event, 1u);
     EXPECT_EQ(sealed.touched[0].resident_at_birth, 4u);

@@ -14,9 +14,9 @@ TEST(ObjectTable, has_a_row_an_object_with_birth_death_and_sizes) {
     const TemporaryFolder folder;
     Event freed_elsewhere = free_of(1);
     freed_elsewhere.thread = 4;
-    TraceReader reader(write_trace(
-        folder, {allocate(10), allocate(20), event_of(EventKind::reallocate, 0, 50),
-                 freed_elsewhere, allocate(30), event_of(EventKind::reallocate, 0, 5)}));
+    TraceReader reader(write_trace(folder, {allocate(10), allocate(20),
+                                            event_of(EventKind::reallocate, 0, 50), freed_elsewhere,
+                                            allocate(30), event_of(EventKind::reallocate, 0, 5)}));
     const ObjectTable table = read_object_table(reader);
     EXPECT_EQ(table.size, (std::vector<std::uint64_t>{10, 20, 30}));
     EXPECT_EQ(table.max_size, (std::vector<std::uint64_t>{50, 20, 30}));
@@ -28,10 +28,9 @@ TEST(ObjectTable, has_a_row_an_object_with_birth_death_and_sizes) {
 
 TEST(ObjectTable, a_split_makes_the_upper_part_an_object) {
     const TemporaryFolder folder;
-    TraceReader reader(
-        write_trace(folder, {event_of(EventKind::map, 0, 8 << 20),
-                             event_of(EventKind::split, 0, 3 << 20),
-                             event_of(EventKind::unmap, 0)}));
+    TraceReader reader(write_trace(folder, {event_of(EventKind::map, 0, 8 << 20),
+                                            event_of(EventKind::split, 0, 3 << 20),
+                                            event_of(EventKind::unmap, 0)}));
     const ObjectTable table = read_object_table(reader);
     EXPECT_EQ(table.size, (std::vector<std::uint64_t>{8 << 20, 5 << 20}));
     EXPECT_EQ(table.is_region, (std::vector<std::uint8_t>{1, 1}));

@@ -24,7 +24,8 @@ constexpr std::size_t align_down(std::size_t value, std::size_t alignment) {
     return value & ~(alignment - 1);
 }
 
-// Maps small magnitudes of either sign to small unsigned numbers: 0, -1, 1, -2 ... to 0, 1, 2, 3 ...
+// Maps small magnitudes of either sign to small unsigned numbers: 0, -1, 1, -2 ... to 0, 1, 2, 3
+// ...
 constexpr std::uint64_t zigzag_encode(std::int64_t value) {
     return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }

@@ -41,8 +41,7 @@ public:
             break;
         case WideCode::remap:
             if (const auto found = start_.find(slot); found != start_.end()) {
-                void* const at =
-                    ::mremap(found->second, wide.old_size, wide.size, MREMAP_MAYMOVE);
+                void* const at = ::mremap(found->second, wide.old_size, wide.size, MREMAP_MAYMOVE);
                 if (at != MAP_FAILED) {
                     found->second = static_cast<char*>(at);
                     Touching::part(at, wide.size, wide.touch_pages, wide.is_prefix);

@@ -21,8 +21,7 @@ struct ObserveBlocks {
     void reserve(std::uint32_t slots) { sizes_.resize(slots); }
 
     template <class Heap>
-    void born(Heap& heap, std::uint32_t slot, void* block, std::size_t size,
-              ReplayCounts& counts) {
+    void born(Heap& heap, std::uint32_t slot, void* block, std::size_t size, ReplayCounts& counts) {
         const std::uint64_t usable = heap.usable_size(block, size);
         sizes_[slot] = {size, usable};
         requested_live_bytes_ += size;
@@ -67,14 +66,12 @@ struct ObserveStamps {
         std::memcpy(block, &stamp.value, bytes); // short blocks: the ends overlap, this one stays
     }
 
-    template <class Heap>
-    void dies(Heap&, std::uint32_t slot, void* block, ReplayCounts& counts) {
+    template <class Heap> void dies(Heap&, std::uint32_t slot, void* block, ReplayCounts& counts) {
         if (block == nullptr) {
             return;
         }
         const Stamp& stamp = stamps_[slot];
-        const std::size_t bytes =
-            stamp.size < sizeof stamp.value ? stamp.size : sizeof stamp.value;
+        const std::size_t bytes = stamp.size < sizeof stamp.value ? stamp.size : sizeof stamp.value;
         bool is_intact = std::memcmp(block, &stamp.value, bytes) == 0;
         if (stamp.size >= 2 * sizeof stamp.value) {
             is_intact &= std::memcmp(static_cast<char*>(block) + stamp.size - bytes, &stamp.value,

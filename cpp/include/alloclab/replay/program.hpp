@@ -26,8 +26,8 @@ struct Op {
     std::uint32_t word; // code, then size
 
     static Op make(OpCode code, std::uint32_t slot, std::uint64_t size) {
-        return {slot, static_cast<std::uint32_t>(size << code_bits) |
-                          static_cast<std::uint32_t>(code)};
+        return {slot,
+                static_cast<std::uint32_t>(size << code_bits) | static_cast<std::uint32_t>(code)};
     }
     OpCode code() const { return static_cast<OpCode>(word & ((1u << code_bits) - 1)); }
     std::size_t size() const { return word >> code_bits; }

@@ -21,9 +21,10 @@ struct TouchPages {
         *first = 1;
         const auto address = reinterpret_cast<std::uintptr_t>(start);
         for (std::size_t offset = page_bytes - address % page_bytes; offset < size;
-             offset += page_bytes) [[unlikely]] {
-            first[offset] = 1;
-        }
+             offset += page_bytes)
+            [[unlikely]] {
+                first[offset] = 1;
+            }
     }
 
     // Writes to `pages` of the pages it lies on: the first ones, or, where they were no run from

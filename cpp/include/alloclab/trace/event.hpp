@@ -51,7 +51,9 @@ struct Operands {
 constexpr std::uint8_t allocation_call_count = 9;
 
 // True for the four calls that name an alignment of their own.
-constexpr bool call_has_alignment(std::uint8_t call) { return call >= 4 && call <= 6; }
+constexpr bool call_has_alignment(std::uint8_t call) {
+    return call >= 4 && call <= 6;
+}
 
 // The operands of the event whose code is `code`; `is_known` is false for a code this version does
 // not define.
@@ -107,7 +109,9 @@ constexpr Operands operands_of(std::uint8_t code) {
 
 // True for the events that are one call to the program's allocator, the denominator of every
 // per-event figure.
-constexpr bool is_allocator_call(std::uint8_t code) { return code < 0x30; }
+constexpr bool is_allocator_call(std::uint8_t code) {
+    return code < 0x30;
+}
 
 // The kind without the call: 0x00 for every allocate, 0x10 for every failed one.
 constexpr EventKind kind_of(std::uint8_t code) {

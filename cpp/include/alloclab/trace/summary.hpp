@@ -20,7 +20,8 @@ struct TraceSummary {
     std::uint64_t maps = 0;
     std::uint64_t unmaps = 0;
     std::uint64_t threads = 0;
-    std::uint64_t requested_total_bytes = 0; // over all allocations, reallocations by their new size
+    std::uint64_t requested_total_bytes =
+        0; // over all allocations, reallocations by their new size
     std::uint64_t peak_requested_live_bytes = 0;
     std::uint64_t peak_requested_event = 0;
     std::uint64_t peak_mapped_live_bytes = 0;
@@ -28,13 +29,13 @@ struct TraceSummary {
     std::uint64_t live_objects_at_end = 0;
     std::uint64_t requested_live_bytes_at_end = 0;
     std::uint64_t cross_thread_frees = 0;
-    std::uint64_t unknown_frees = 0;   // addresses no allocation was seen for
-    std::uint64_t inversions = 0;      // repaired: an address handed out before its free was seen
-    std::uint64_t lost_events = 0;     // said by the recorder
-    std::uint64_t is_complete = 0;     // 1: the end of the program was seen
+    std::uint64_t unknown_frees = 0; // addresses no allocation was seen for
+    std::uint64_t inversions = 0;    // repaired: an address handed out before its free was seen
+    std::uint64_t lost_events = 0;   // said by the recorder
+    std::uint64_t is_complete = 0;   // 1: the end of the program was seen
     std::uint64_t duration_ns = 0;
-    std::uint64_t has_touched = 0;     // 1: the touched table was recorded
-    std::uint64_t missed_frees = 0;    // blocks whose address came back without a free seen
+    std::uint64_t has_touched = 0;  // 1: the touched table was recorded
+    std::uint64_t missed_frees = 0; // blocks whose address came back without a free seen
 };
 
 inline constexpr std::size_t summary_field_count = sizeof(TraceSummary) / sizeof(std::uint64_t);

@@ -87,7 +87,7 @@ struct CaptureReader::State {
                                           ? rest.size()
                                           : static_cast<std::size_t>(last - rest.begin()) + 1;
             lanes.push_back(std::make_unique<MergedLane>(
-                CaptureLane(bytes, rest.first(count), head.clock), RawEvent{}));
+                MergedLane{CaptureLane(bytes, rest.first(count), head.clock), RawEvent{}}));
             rest = rest.subspan(count);
         }
     }

@@ -94,6 +94,21 @@ template <class A, class Sizes> void bulk(benchmark::State& state) {
     state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch_blocks));
 }
 
+// Allocates a batch and ends it at once: what an arena is for.
+template <class A, class Sizes> void fill(benchmark::State& state) {
+    const Sizes pattern;
+    A allocator;
+    for ([[maybe_unused]] auto round : state) {
+        for (std::size_t block_idx = 0; block_idx < batch_blocks; ++block_idx) {
+            void* const block = allocator.allocate(pattern.sizes[block_idx], default_alignment);
+            *static_cast<char*>(block) = 1;
+            load(block);
+        }
+        allocator.reset();
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch_blocks));
+}
+
 // Frees a random live block and allocates another in its place, over and over.
 template <class A, class Sizes> void churn(benchmark::State& state) {
     const Sizes pattern;
@@ -124,6 +139,8 @@ template <class A, class Sizes> void churn(benchmark::State& state) {
     state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch_blocks));
 }
 
+BENCHMARK_TEMPLATE(fill, InlineBump, MixedSizes);
+BENCHMARK_TEMPLATE(fill, Arena<>, MixedSizes);
 BENCHMARK_TEMPLATE(bulk, InlineBump, MixedSizes);
 BENCHMARK_TEMPLATE(bulk, Arena<>, MixedSizes);
 BENCHMARK_TEMPLATE(bulk, Pool<>, MixedSizes);

@@ -124,6 +124,10 @@ TEST(Pool, gives_free_pages_back_before_fresh_ones_set_a_new_peak) {
     EXPECT_LE(pool.stats().committed_bytes, peak_bytes + peak_bytes / 16 + 2_MiB);
     EXPECT_EQ(pool.stats().purged_bytes, source.purged_bytes());
     EXPECT_TRUE(pool.check_invariants());
+    for (int block_idx = 0; block_idx < 600; ++block_idx) { // no whole pages: cuts purged runs
+        ASSERT_NE(pool.allocate(9000, 16), nullptr);
+    }
+    EXPECT_TRUE(pool.check_invariants());
 }
 
 TEST(Pool, keeps_free_pages_when_told_not_to_purge) {

@@ -221,6 +221,9 @@ std::int64_t FreeRuns::count_checked(const Region& region) const noexcept {
             for (std::uint32_t unit = own.heads[list_idx]; unit != 0;) {
                 const std::uint32_t length = region.tags[unit] & ~dirty_flag;
                 const Links links = links_of(mutable_region, unit);
+                if (flag == 0 && (unit % units_per_page != 0 || length % units_per_page != 0)) {
+                    return -1; // clean runs are whole pages
+                }
                 if ((region.tags[unit] & dirty_flag) != flag || list_of(length) != list_idx ||
                     region.tags[unit + length - 1] != region.tags[unit] ||
                     region.kinds[unit] != free_kind ||

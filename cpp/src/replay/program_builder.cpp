@@ -26,8 +26,7 @@ std::uint64_t untouched_bytes(const WideOp& wide) {
 
 ProgramBuilder::ProgramBuilder(TraceReader& reader, Options options)
     : reader_(reader), options_(options) {
-    is_touch_unknown_ =
-        options.touch == Touch::recorded && reader.summary().has_touched == 0;
+    is_touch_unknown_ = options.touch == Touch::recorded && reader.summary().has_touched == 0;
     if (options_.samples != 0) {
         const std::uint64_t events = std::min(reader.summary().events, options.stop_after_events);
         sample_stride_ = std::max<std::uint64_t>(1, events / options_.samples);
@@ -43,8 +42,8 @@ std::uint64_t ProgramBuilder::max_batch_ops() const {
                     reader_.summary().events);
 }
 
-[[gnu::always_inline]] inline void
-ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t untouched_bytes) {
+[[gnu::always_inline]] inline void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
+                                                            std::uint64_t untouched_bytes) {
     SlotState& state = state_[slot];
     requested_live_bytes_ += size - state.size;
     untouched_live_bytes_ += untouched_bytes - state.untouched_bytes;
@@ -77,9 +76,10 @@ ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t u
                     .size = event.size};
         if (event.code >= 4) {
             wide.code = WideCode::allocate_aligned;
-            wide.alignment = event.code >= 7 ? page_bytes
-                                             : std::max<std::uint64_t>(
-                                                   8, std::uint64_t{1} << event.alignment_log2);
+            wide.alignment =
+                event.code >= 7
+                    ? page_bytes
+                    : std::max<std::uint64_t>(8, std::uint64_t{1} << event.alignment_log2);
         }
         const bool is_recorded = options_.touch == Touch::recorded && is_large;
         wide.touch_pages = pages_to_touch(is_recorded ? touched_row() : nullptr, event.size, wide);
@@ -106,9 +106,6 @@ ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t u
 
 [[gnu::always_inline]] inline void ProgramBuilder::add(const Event& event,
                                                        const ChunkColumns& chunk) {
-    if (event_ >= options_.stop_after_events) [[unlikely]] {
-        return;
-    }
     if (event.code < 0x10) {
         add_allocation(event);
     } else if (event.code == static_cast<std::uint8_t>(EventKind::free) ||
@@ -119,12 +116,28 @@ ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t u
     } else {
         add_region(event, chunk);
     }
-    allocator_calls_ += is_allocator_call(event.code);
     ++event_;
     if (event_ >= next_sample_event_ || requested_live_bytes_ > next_sample_peak_bytes_)
         [[unlikely]] {
         sample();
     }
+}
+
+void ProgramBuilder::add_chunk(const ChunkColumns& chunk) {
+    const std::uint64_t rest = options_.stop_after_events - event_;
+    if (rest >= chunk.events()) {
+        chunk.visit([&](const Event& event) { add(event, chunk); });
+    } else {
+        const std::uint64_t stop = event_ + rest;
+        chunk.visit([&](const Event& event) {
+            if (event_ < stop) {
+                add(event, chunk);
+            }
+        });
+    }
+    const auto codes = chunk.codes().first(std::min(rest, chunk.events()));
+    allocator_calls_ +=
+        static_cast<std::uint64_t>(std::count_if(codes.begin(), codes.end(), is_allocator_call));
 }
 
 bool ProgramBuilder::next(Program& program) {
@@ -135,8 +148,9 @@ bool ProgramBuilder::next(Program& program) {
     const auto& chunks = reader_.chunks();
     std::uint64_t batch_end = chunk_;
     std::uint64_t batch_events = 0;
-    while (batch_end < chunks.size() && chunks[batch_end].first_event < options_.stop_after_events &&
-           (batch_events == 0 || batch_events + chunks[batch_end].events <= options_.batch_events)) {
+    while (
+        batch_end < chunks.size() && chunks[batch_end].first_event < options_.stop_after_events &&
+        (batch_events == 0 || batch_events + chunks[batch_end].events <= options_.batch_events)) {
         batch_events += chunks[batch_end++].events;
     }
     if (batch_events == 0) {
@@ -144,8 +158,7 @@ bool ProgramBuilder::next(Program& program) {
     }
     program.ops.reserve(batch_events);
     for (; chunk_ < batch_end; ++chunk_) {
-        const ChunkColumns chunk = reader_.read_chunk(chunk_);
-        chunk.visit([&](const Event& event) { add(event, chunk); });
+        add_chunk(reader_.read_chunk(chunk_));
     }
     if (options_.samples != 0) {
         sample();
@@ -209,8 +222,7 @@ void ProgramBuilder::add_reallocation(const Event& event, const ChunkColumns& ch
 
 void ProgramBuilder::sample() {
     const SamplePoint point{program_->ops.size(), event_, requested_live_bytes_,
-                            requested_live_bytes_ - untouched_live_bytes_,
-                            allocated_bytes_};
+                            requested_live_bytes_ - untouched_live_bytes_, allocated_bytes_};
     program_->samples.push_back(point);
     while (next_sample_event_ <= event_) {
         next_sample_event_ += sample_stride_;

@@ -24,8 +24,9 @@ class ProgramBuilder {
 public:
     struct Options {
         Touch touch = Touch::recorded;
-        bool is_mapped = false;    // replay mapped regions too
-        std::uint64_t samples = 0; // evenly spaced sample points, beside those at new peaks; 0: none
+        bool is_mapped = false; // replay mapped regions too
+        std::uint64_t samples =
+            0; // evenly spaced sample points, beside those at new peaks; 0: none
         bool is_peak_sampled = true; // false leaves out those at new peaks
         std::uint64_t stop_after_events = ~std::uint64_t{0};
         std::uint64_t batch_events = std::uint64_t{1} << 24;
@@ -58,6 +59,7 @@ private:
         bool is_region() const { return untouched_bytes == region; }
     };
 
+    void add_chunk(const ChunkColumns& chunk);
     void add(const Event& event, const ChunkColumns& chunk);
     void add_allocation(const Event& event);
     void add_reallocation(const Event& event, const ChunkColumns& chunk);

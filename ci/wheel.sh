@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What a stranger gets: source archive -> wheel -> a clean environment -> the tests, from outside
-# the checkout. Also says whether the wheel holds all it should and nothing it should not.
+# the checkout. And what a developer gets: an editable install that finds its native parts.
 . "$(dirname "$0")/steps.sh"
 
 python="$PWD/$venv/bin/python"
@@ -14,6 +14,12 @@ export PATH="$PWD/$venv/bin:$PATH"
 "$python" -m zipfile --list "$room"/alloclab-*.whl
 "$python" -m venv "$room/venv"
 "$room/venv/bin/python" -m pip install --retries 5 "$(echo "$room"/alloclab-*.whl)[plot,pandas,test]"
+
+"$python" -m venv "$room/editable"
+"$room/editable/bin/python" -m pip install --retries 5 -C build-dir=build/editable -e ".[test]"
+"$room/editable/bin/python" -m pytest -p no:cacheprovider tests/test_install.py
+"$room/editable/bin/alloclab" doctor
+
 cp -r tests workloads pyproject.toml "$room"
 cd "$room"
 venv/bin/python -m pytest -m "not slow" -p no:cacheprovider "$@"

@@ -10,7 +10,7 @@
 
 namespace alloclab {
 
-// How far a replay writes to the blocks it gets (docs/measuring.md).
+// How far a replay writes to the blocks it gets (docs/comparing.md).
 enum class Touch : std::uint8_t {
     recorded, // large blocks and regions as far as the program did, others a byte a page
     page,     // a byte a page

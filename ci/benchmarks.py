@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: MIT
+"""Measures every figure the lab promises and writes them into docs/benchmarks.md.
+
+    .venv/bin/python ci/benchmarks.py [--repeats 9] [--only NAME ...] [--json FILE]
+
+All ratios are taken in one run, from interleaved repeats; a figure that misses what is asked of it
+is written like the others. Needs the lab installed in this Python, its peers, and for the loops
+google-benchmark. Takes some ten minutes on two cores; nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import alloclab as al
+import fidelity
+from alloclab import _native
+from record_workloads import WORKLOADS, prepare_workload, without_output
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SHIPPED = ("cc1plus", "clang", "freeciv")
+PEERS = (al.Glibc(), al.Jemalloc(), al.Mimalloc(), al.Tcmalloc())
+
+
+@dataclass
+class Row:
+    """One promise and what was measured of it."""
+
+    what: str
+    must: str
+    measured: str
+    is_met: bool | None  # None: a figure without a bound
+
+    def markdown(self) -> str:
+        verdict = {True: "yes", False: "**no**", None: ""}[self.is_met]
+        return f"| {self.what} | {self.must} | {self.measured} | {verdict} |"
+
+
+def child(trace: Path, heap: str, measure: str, **environment: str) -> dict[str, Any]:
+    """Runs the replay child once; returns its answer."""
+    command = [str(_native.replay_executable()), "--trace", str(trace), "--heap", heap]
+    answer = subprocess.run(
+        [*command, "--measure", measure, "--cpu", "1"],
+        capture_output=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", **environment},
+    )
+    return dict(json.loads(answer.stdout))
+
+
+def recorder(repeats: int) -> list[Row]:
+    """What recording costs a compile, and what it leaves behind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures_file = folder / "overhead.json"
+        script = [sys.executable, str(ROOT / "ci" / "recorder_overhead.py")]
+        source = ["--source", str(WORKLOADS / "inputs" / "big.cpp")]
+        subprocess.run(
+            [*script, "--pairs", str(max(repeats, 7)), *source, "--json", str(figures_file)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        figures = json.loads(figures_file.read_text(encoding="utf-8"))
+        job = prepare_workload("cc1plus", folder)
+        captures = folder / "captures"
+        with without_output():
+            al.record(job.command, output=captures, cwd=folder, env=job.environment, seal=False)
+        capture = max(captures.glob("*.capture"), key=lambda path: path.stat().st_size)
+        rates, sealed = [], folder / "sealed.alloctrace"
+        for _ in range(5):
+            before = time.perf_counter()
+            al.captures.seal_file(capture, sealed)
+            rates.append(len(al.open_trace(sealed)) / (time.perf_counter() - before))
+        events = len(al.open_trace(sealed))
+        small = folder / "small.alloctrace"
+        al.captures.seal_file(capture, small, level=19)
+        summary = al.open_trace(sealed).summary()
+        ratio = figures["median_pair_ratio"]
+        per_capture = capture.stat().st_size / events
+        per_event = sealed.stat().st_size / events
+        per_small = small.stat().st_size / events
+        rate = statistics.median(rates)
+    return [
+        Row(
+            "recorder on cc1plus, user+sys",
+            "<= 1.06x (aim 1.02x)",
+            f"{ratio:.3f}x ({len(figures['pair_ratios'])} pairs, "
+            f"{min(figures['pair_ratios']):.3f} to {max(figures['pair_ratios']):.3f})",
+            ratio <= 1.06,
+        ),
+        Row("capture, bytes an event", "<= 4.0 (aim 2.0)", f"{per_capture:.2f}", per_capture <= 4),
+        Row(
+            "sealed, bytes an event",
+            "<= 0.45 (aim 0.25)",
+            f"{per_event:.3f} (level {al.captures.DEFAULT_LEVEL}); {per_small:.3f} (level 19)",
+            per_event <= 0.45,
+        ),
+        Row(
+            "unknown frees, cc1plus",
+            "0",
+            f"{summary['unknown_frees']:,} of {summary['frees']:,}",
+            summary["unknown_frees"] == 0,
+        ),
+        Row("sealing", ">= 10 M events/s", f"{rate / 1e6:.1f} M events/s", rate >= 10e6),
+    ]
+
+
+def driver(repeats: int) -> list[Row]:
+    """What the replay's own driver costs: decoding, and the null replay."""
+    rows = []
+    for name in SHIPPED:
+        trace = WORKLOADS / f"{name}.alloctrace"
+        answers = [child(trace, "null_replay", "time") for _ in range(repeats)]
+        rates = [each["events"] / each["decode_ns"] * 1e3 for each in answers]
+        nulls = [each["cpu_ns"] / each["replayed_events"] for each in answers]
+        rate, null = statistics.median(rates), statistics.median(nulls)
+        rows.append(
+            Row(
+                f"decoding {name} for replay",
+                ">= 100 M events/s",
+                f"{rate:.0f} M events/s (best {max(rates):.0f})",
+                rate >= 100,
+            )
+        )
+        rows.append(
+            Row(
+                f"null replay of {name}",
+                "<= 2.0 ns/event" if name == "cc1plus" else "",
+                f"{null:.2f} ns/event (best {min(nulls):.2f})",
+                null <= 2.0 if name == "cc1plus" else None,
+            )
+        )
+    return rows
+
+
+def loops(repeats: int) -> list[Row]:
+    """The templated path in loops, against a ten-line inline bump."""
+    build = ROOT / "build" / "bench"
+    options = ["-G", "Ninja", "-DALLOCLAB_BENCH=ON"]
+    for command in (
+        ["cmake", "-S", str(ROOT), "-B", str(build), *options],
+        ["cmake", "--build", str(build), "--target", "alloclab_bench"],
+    ):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    answer = subprocess.run(
+        [
+            str(build / "cpp" / "bench" / "alloclab_bench"),
+            f"--benchmark_repetitions={repeats}",
+            "--benchmark_enable_random_interleaving=true",
+            "--benchmark_min_time=0.05",
+            "--benchmark_format=json",
+            "--benchmark_filter=bulk",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    times = {
+        each["run_name"]: each["cpu_time"]
+        for each in json.loads(answer.stdout)["benchmarks"]
+        if each.get("aggregate_name") == "median"
+    }
+    rows = []
+    for sizes in ("MixedSizes", "EqualSizes"):
+        bump = times[f"bulk<InlineBump, {sizes}>"]
+        for allocator, limit in (("Arena<>", 1.25), ("Pool<>", 2.6)):
+            ratio = times[f"bulk<{allocator}, {sizes}>"] / bump
+            rows.append(
+                Row(
+                    f"{allocator.removesuffix('<>')}, templated, bulk, {sizes}",
+                    f"<= {limit}x an inline bump",
+                    f"{ratio:.2f}x",
+                    ratio <= limit,
+                )
+            )
+    return rows
+
+
+def comparisons(repeats: int) -> tuple[list[Row], str]:
+    """Pool against the peers on the shipped recordings, and how near replays come."""
+    rows, tables = [], []
+    for name in SHIPPED:
+        trace = al.open_trace(WORKLOADS / f"{name}.alloctrace")
+        comparison = al.compare(trace, [*PEERS, al.Pool(), al.Arena()], repeats=repeats)
+        tables.append(f"### {name}\n\n```text\n{comparison.table()}\n```\n")
+        pool, mimalloc = comparison["pool"], comparison["mimalloc"]
+        for metric, unit, scale in (
+            ("ns_per_event", "ns/event", 1.0),
+            ("peak_footprint_bytes", "MB", 1e6),
+        ):
+            ours, theirs = pool[metric] / scale, mimalloc[metric] / scale
+            rows.append(
+                Row(
+                    f"Pool replaying {name}, {unit}",
+                    "<= mimalloc",
+                    f"{ours:.2f} against {theirs:.2f} ({ours / theirs:.2f}x)",
+                    ours <= theirs,
+                )
+            )
+        rows.extend(nearness(name, comparison.fidelity))
+    return rows, "\n".join(tables)
+
+
+def nearness(name: str, found: Any) -> list[Row]:
+    """How near the replay under glibc comes to the recorded program itself."""
+    if isinstance(found, al.NotMeasured):
+        return [Row(f"fidelity, {name}", "within 5 % and 20 %", str(found), False)]
+    rows = []
+    for what, ratio, limit in (
+        ("peak above data, bss and stack", found.peak_ratio, 0.05),
+        ("anonymous page faults", found.faults_ratio, 0.20),
+    ):
+        if isinstance(ratio, al.NotMeasured):
+            measured, is_met = f"not measured: {ratio.reason}", None
+        else:
+            measured, is_met = f"{ratio.value - 1:+.1%}", abs(ratio.value - 1) <= limit
+        rows.append(Row(f"fidelity, {name}: {what}", f"within {limit:.0%}", measured, is_met))
+    return rows
+
+
+def across_mallocs(repeats: int) -> tuple[list[Row], str]:
+    """Real programs under each malloc beside their replays."""
+    found = [row for name in ("freeciv", "clang") for row in fidelity.judge(name, repeats)]
+    rows = []
+    for row in found:
+        if row["allocator"] != "glibc":
+            off = row["off_ratio"]
+            rows.append(
+                Row(
+                    f"{row['workload']} under {row['allocator']}: replay's difference to glibc "
+                    "less the program's own",
+                    "within 5 % of the peak",
+                    f"{off:+.1%}",
+                    abs(off) <= fidelity.LIMIT,
+                )
+            )
+    return rows, "### Real programs under each malloc\n\n" + fidelity.table(found) + "\n"
+
+
+def render(rows: list[Row], details: list[str]) -> str:
+    """Returns the measured part of the page."""
+    machine = al.results.environment.fingerprint()
+    known = ", ".join(f"{key} {value}" for key, value in machine.items() if isinstance(value, str))
+    lines = [
+        BEGIN,
+        "",
+        f"Measured on {time.strftime('%Y-%m-%d')}: {known or platform.platform()}.",
+        "",
+        "| what | must | measured | met |",
+        "|---|---|---|---|",
+        *(row.markdown() for row in rows),
+        "",
+        *details,
+        END,
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parts: dict[str, Callable[[int], Any]] = {
+        "recorder": recorder,
+        "driver": driver,
+        "loops": loops,
+        "comparisons": comparisons,
+        "across_mallocs": across_mallocs,
+    }
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--only", nargs="+", choices=parts, help="print these, write nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    details: list[str] = []
+    for name in arguments.only or parts:
+        repeats = 3 if name == "across_mallocs" else arguments.repeats
+        found = parts[name](repeats)
+        more, detail = found if isinstance(found, tuple) else (found, "")
+        rows += more
+        details += [detail] if detail else []
+        for row in more:
+            print(row.markdown(), flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n")
+    if not arguments.only:
+        page = PAGE.read_text(encoding="utf-8")
+        before, _, rest = page.partition(BEGIN)
+        after = rest.partition(END)[2]
+        PAGE.write_text(before + render(rows, details) + after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

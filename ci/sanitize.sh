@@ -6,6 +6,7 @@
 
 preset=${1:?usage: ci/sanitize.sh asan|tsan}
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:${ASAN_OPTIONS:-}
+export LSAN_OPTIONS=suppressions=$PWD/ci/leaks_allowed.txt:print_suppressions=0:${LSAN_OPTIONS:-}
 export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS:-}
 export TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1:${TSAN_OPTIONS:-}
 # The shadow memory of GCC 12's ThreadSanitizer has no room for what newer kernels randomise.

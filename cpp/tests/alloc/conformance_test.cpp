@@ -69,7 +69,7 @@ std::string random_step(A& allocator, LiveBlocks& model, Rng& rng, std::size_t s
             return problem + model.add(memory, size, block.alignment);
         }
     }
-    const std::string problem = model.remove(memory);
+    std::string problem = model.remove(memory);
     allocator.deallocate(memory, block.size, block.alignment);
     return problem;
 }

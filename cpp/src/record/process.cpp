@@ -168,7 +168,9 @@ Phase load_phase() {
     return phase;
 }
 
-void store_phase(Phase phase) { __atomic_store(&process.phase, &phase, __ATOMIC_RELEASE); }
+void store_phase(Phase phase) {
+    __atomic_store(&process.phase, &phase, __ATOMIC_RELEASE);
+}
 
 // Returns whether this caller is the one to open the capture.
 bool claim_opening() {

@@ -42,13 +42,7 @@ std::uint64_t ProgramBuilder::max_batch_ops() const {
                     reader_.summary().events);
 }
 
-[[gnu::always_inline]] inline void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
-                                                            std::uint64_t untouched_bytes) {
-    SlotState& state = state_[slot];
-    requested_live_bytes_ += size - state.size;
-    untouched_live_bytes_ += untouched_bytes - state.untouched_bytes;
-    allocated_bytes_ += size > state.size ? size - state.size : 0;
-    state = {size, untouched_bytes};
+[[gnu::always_inline]] inline void ProgramBuilder::note_peaks() {
     if (requested_live_bytes_ > peak_requested_live_bytes_) [[unlikely]] {
         peak_requested_live_bytes_ = requested_live_bytes_;
         peak_requested_event_ = event_;
@@ -58,17 +52,29 @@ std::uint64_t ProgramBuilder::max_batch_ops() const {
     }
 }
 
+void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
+                              std::uint64_t untouched_bytes) {
+    SlotState& state = state_[slot];
+    requested_live_bytes_ += size - state.size;
+    untouched_live_bytes_ += untouched_bytes - state.untouched_bytes;
+    allocated_bytes_ += size > state.size ? size - state.size : 0;
+    state = {size, untouched_bytes};
+    note_peaks();
+}
+
 [[gnu::always_inline]] inline std::uint32_t ProgramBuilder::new_slot(std::uint64_t object) {
     const std::uint32_t slot = slots_.insert(object);
     if (slot >= state_.size()) {
         state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
     }
-    state_[slot] = {};
     return slot;
 }
 
 [[gnu::always_inline]] inline void ProgramBuilder::add_allocation(const Event& event) {
     const std::uint32_t slot = new_slot(event.object);
+    state_[slot] = {event.size, 0};
+    requested_live_bytes_ += event.size;
+    allocated_bytes_ += event.size;
     const bool is_zeroed = event.code == 1;
     const bool is_large = event.size >= 64_KiB;
     if (event.code >= 4 || is_large) [[unlikely]] {
@@ -83,11 +89,13 @@ std::uint64_t ProgramBuilder::max_batch_ops() const {
         }
         const bool is_recorded = options_.touch == Touch::recorded && is_large;
         wide.touch_pages = pages_to_touch(is_recorded ? touched_row() : nullptr, event.size, wide);
-        set_live(slot, event.size, untouched_bytes(wide));
+        state_[slot].untouched_bytes = untouched_bytes(wide);
+        untouched_live_bytes_ += untouched_bytes(wide);
+        note_peaks();
         add_wide(slot, wide);
         return;
     }
-    set_live(slot, event.size, 0);
+    note_peaks();
     program_->ops.push_back(
         Op::make(is_zeroed ? OpCode::allocate_zero : OpCode::allocate, slot, event.size));
 }

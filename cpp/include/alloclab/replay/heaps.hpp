@@ -86,8 +86,13 @@ public:
         return allocate_aligned(slot, size, default_alignment);
     }
     void* allocate_zero(Slot& slot, std::size_t size) {
-        void* const got = allocate(slot, size);
-        return got == nullptr ? got : std::memset(got, 0, size);
+        if constexpr (Zeroing<A>) { // knows which memory is fresh, and leaves it untouched
+            slot = {allocator_.allocate_zeroed(size, default_alignment), size, default_alignment};
+            return slot.at;
+        } else {
+            void* const got = allocate(slot, size);
+            return got == nullptr ? got : std::memset(got, 0, size);
+        }
     }
     void* allocate_aligned(Slot& slot, std::size_t size, std::size_t alignment) {
         slot = {allocator_.allocate(size, alignment), size, alignment};

@@ -72,6 +72,7 @@ private:
     std::uint32_t new_slot(std::uint64_t object);
     std::uint32_t new_region(std::uint64_t object, std::uint64_t size);
     [[noreturn]] void fail(const ChunkColumns& chunk, const char* reason) const;
+    void note_peaks();
     void set_live(std::uint32_t slot, std::uint64_t size, std::uint64_t untouched_bytes);
     void sample();
 

@@ -72,6 +72,7 @@ def baseline_path(pytester: pytest.Pytester) -> Path:
 
 
 def test_it_passes_when_every_figure_is_the_committed_one(gate_test: pytest.Pytester) -> None:
+    # Row Q21: deterministic counters exact.
     write_baseline(baseline_path(gate_test), EXACT)
     gate_test.runpytest().assert_outcomes(passed=1)
 
@@ -99,6 +100,7 @@ def test_it_names_the_metric_both_values_and_the_file(gate_test: pytest.Pytester
 
 
 def test_a_better_figure_fails_too_so_that_baselines_stay_true(gate_test: pytest.Pytester) -> None:
+    # Row Q27: a report claims what was measured, not what was hoped.
     write_baseline(baseline_path(gate_test), EXACT)
     measured(gate_test, reserved_bytes=32768)
     result = gate_test.runpytest()

@@ -66,6 +66,7 @@ TEST(Arena, a_request_above_the_page_gets_one_of_its_own) { // lex-lang panics
 }
 
 // Weir: p2 == p1 + 8, and 9000 times 8 bytes force growth.
+// Row S5, W10: a bump of the cursor, and no header.
 TEST(Arena, equal_blocks_stand_side_by_side) {
     Arena<> arena;
     auto* const first = static_cast<std::byte*>(arena.allocate(8, 8));
@@ -223,6 +224,7 @@ TEST(Arena, free_all_gives_every_chunk_back) {
     EXPECT_EQ(source.mapped_bytes(), 64_KiB) << "growth starts anew";
 }
 
+// Row S35: reset instead of individual frees.
 TEST(Arena, retain_capacity_keeps_all_chunks_and_maps_none_for_the_same_work) {
     Counting source;
     CountedArena arena(growing(2.0, 64_KiB, 256_KiB), SourceRef(source));

@@ -155,6 +155,7 @@ TYPED_TEST(ConformanceTest, a_reset_ends_every_block_and_leaves_it_usable) {
 }
 
 // Row R26: running out is null, never an abort, and what lives goes on living.
+// Row R43: a failure is explicit, and what lived before lives on.
 TYPED_TEST(ConformanceTest, running_out_returns_null_and_spares_the_living) {
     LimitedSource<CountingRef> limited(std::size_t{2} << 20, CountingRef(this->source_));
     using Ref = SourceRef<LimitedSource<CountingRef>>;
@@ -174,6 +175,7 @@ TYPED_TEST(ConformanceTest, running_out_returns_null_and_spares_the_living) {
     EXPECT_NE(allocator.allocate(96, default_alignment), nullptr) << "the last block was freed";
 }
 
+// Row R44: fail at the k-th request, for every k.
 TYPED_TEST(ConformanceTest, survives_a_fault_at_every_request) {
     for (std::size_t failing = 0;; ++failing) {
         FailingSource<CountingRef> faulty(failing, 1, CountingRef(this->source_));

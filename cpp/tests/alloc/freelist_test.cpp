@@ -17,6 +17,7 @@ namespace {
 using Counting = CountingSource<OsPageSource>;
 using Ref = SourceRef<Counting>;
 
+// Row S6: fixed size.
 TEST(Freelist, refuses_larger_blocks_and_higher_alignments_than_its_own) {
     Freelist<> freelist({.block_bytes = 48, .blocks_per_chunk = 10});
     EXPECT_EQ(freelist.block_alignment(), 16U);
@@ -81,6 +82,7 @@ TEST(Freelist, after_frees_in_any_order_neighbours_come_from_one_chunk) {
     EXPECT_LE(hops, 101U);
 }
 
+// Row R40: memory of another allocator is not taken back.
 TEST(Freelist, a_checked_one_counts_foreign_and_double_frees_and_ignores_them) {
     Freelist<OsPageSource, true> freelist({.block_bytes = 64, .blocks_per_chunk = 100});
     auto* const block = static_cast<std::byte*>(freelist.allocate(64, 16));

@@ -36,6 +36,7 @@ SessionConfig config_for(const std::filesystem::path& trace, std::string_view he
 
 } // namespace
 
+// Row Q35: what is measured is the peak of this process alone.
 TEST(Session, the_timeline_follows_what_is_live) {
     const TemporaryFolder folder;
     const SessionResult result = run_session(config_for(ramp(folder), "arena", Measure::timeline));

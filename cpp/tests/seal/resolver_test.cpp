@@ -155,6 +155,7 @@ TEST(Resolver, a_block_whose_reallocation_never_returned_is_alive_at_the_end) {
     EXPECT_EQ(sealed.summary.live_objects_at_end, 1u);
 }
 
+// Row R38: the freeing thread is known.
 TEST(Resolver, cross_thread_frees_are_counted) {
     const Sealed sealed =
         seal({by(1, 1, raw(RawKind::allocate, a, 10)), by(2, 2, raw(RawKind::free, a)),

@@ -44,21 +44,20 @@ inline bool read_varint(const std::uint8_t*& cursor, const std::uint8_t* end,
     return false;
 }
 
-// The same for a stream known to be followed by eight readable bytes; short values, the common
-// case, are read without a branch on their length.
+// The same for a stream known to be followed by eight readable bytes; one and two bytes, the common
+// cases, are read without a branch between them.
 inline bool read_padded_varint(const std::uint8_t*& cursor, const std::uint8_t* end,
                                std::uint64_t& value) {
-    std::uint32_t word = 0;
+    std::uint16_t word = 0;
     std::memcpy(&word, cursor, sizeof word);
-    const std::uint32_t stops = ~word & 0x80808080u;
-    if (stops == 0) [[unlikely]] {
+    if ((word & 0x8080u) == 0x8080u) [[unlikely]] {
         return read_varint(cursor, end, value);
     }
-    const unsigned bits = static_cast<unsigned>(__builtin_ctz(stops)) + 1; // 8, 16, 24 or 32
-    word &= 0xffffffffu >> (32 - bits);
-    value = (word & 0x7fu) | ((word & 0x7f00u) >> 1) | ((word & 0x7f0000u) >> 2) |
-            ((word & 0x7f000000u) >> 3);
-    cursor += bits >> 3;
+    const std::uint32_t low = word & 0x7fu;
+    const std::uint32_t both = low | ((word & 0x7f00u) >> 1);
+    const bool is_short = (word & 0x80u) == 0;
+    value = is_short ? low : both;
+    cursor += 2 - static_cast<unsigned>(is_short);
     return cursor <= end;
 }
 

@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/replay/op_buffer.hpp>
+
 #include <cstdint>
 #include <vector>
 
 namespace alloclab {
-
-// What a replayed event does. Three bits of an Op.
-enum class OpCode : std::uint8_t {
-    allocate,      // slot, size
-    allocate_zero, // calloc
-    free,          // slot
-    reallocate,    // slot, new size
-    free_null,
-    wide, // slot; the rest stands in the program's wide table, at index `size`
-};
-
-// One event ready to be replayed, eight bytes. A slot is a place in the table of live pointers,
-// reused last in, first out, so that the table stays as small as the peak of live objects.
-struct Op {
-    static constexpr std::uint32_t code_bits = 3;
-    static constexpr std::uint64_t max_size = (std::uint64_t{1} << (32 - code_bits)) - 1;
-
-    std::uint32_t slot;
-    std::uint32_t word; // code, then size
-
-    static Op make(OpCode code, std::uint32_t slot, std::uint64_t size) {
-        return {slot,
-                static_cast<std::uint32_t>(size << code_bits) | static_cast<std::uint32_t>(code)};
-    }
-    OpCode code() const { return static_cast<OpCode>(word & ((1u << code_bits) - 1)); }
-    std::size_t size() const { return word >> code_bits; }
-};
 
 enum class WideCode : std::uint8_t {
     allocate,
@@ -68,7 +43,7 @@ struct SamplePoint {
 
 // A batch of a trace, decoded.
 struct Program {
-    std::vector<Op> ops;
+    OpBuffer ops;
     std::vector<WideOp> wide;
     std::vector<SamplePoint> samples;
 };

@@ -25,7 +25,7 @@ CPP_ORDER = [
 PYTHON_ORDER = [
     {"errors", "units"},
     {"_core", "_native"},
-    {"traces", "traces_diff", "captures", "record", "allocators", "compile"},
+    {"traces", "traces_diff", "captures", "staging", "record", "allocators", "compile"},
     {"replay"},
     {"results"},
     {"stats"},

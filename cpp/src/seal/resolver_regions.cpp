@@ -93,33 +93,34 @@ void Resolver::discard(const RawEvent& event) {
                          });
 }
 
-void Resolver::touched_birth(const RawEvent& event) {
-    std::uint64_t sized_by_event = 0;
-    if (const LiveBlock* const block = blocks_.find(event.address)) {
-        sized_by_event = block->sized_by_event;
-    } else if (const auto region = regions_.find(event.address); region != regions_.end()) {
-        sized_by_event = region->second.sized_by_event;
-    } else {
-        return;
+// The event that gave the block or region at `address` its size, if there is one.
+std::optional<std::uint64_t> Resolver::sized_by_event(std::uint64_t address) {
+    if (const LiveBlock* const block = blocks_.find(address)) {
+        return block->sized_by_event;
     }
-    touched_of_event_[sized_by_event] = touched_.size();
-    touched_.push_back({.event = sized_by_event,
-                        .pages = event.pages,
-                        .resident_at_birth = std::min(event.resident_pages, event.pages)});
+    if (const auto region = regions_.find(address); region != regions_.end()) {
+        return region->second.sized_by_event;
+    }
+    return std::nullopt;
+}
+
+void Resolver::touched_birth(const RawEvent& event) {
+    if (const auto sized_by = sized_by_event(event.address)) {
+        touched_of_event_[*sized_by] = touched_.size();
+        touched_.push_back({.event = *sized_by,
+                            .pages = event.pages,
+                            .resident_at_birth = std::min(event.resident_pages, event.pages)});
+    }
 }
 
 void Resolver::touched_death(const RawEvent& event) {
-    std::uint64_t sized_by_event = 0;
-    if (const LiveBlock* const block = blocks_.find(event.address)) {
-        sized_by_event = block->sized_by_event;
-    } else if (const auto region = regions_.find(event.address); region != regions_.end()) {
-        sized_by_event = region->second.sized_by_event;
-    } else {
+    const auto sized_by = sized_by_event(event.address);
+    if (!sized_by) {
         return;
     }
-    const auto open = touched_of_event_.find(sized_by_event);
+    const auto open = touched_of_event_.find(*sized_by);
     if (open == touched_of_event_.end()) { // large by growth the recorder measured only now
-        touched_.push_back({.event = sized_by_event, .pages = event.pages});
+        touched_.push_back({.event = *sized_by, .pages = event.pages});
         touched_.back().resident_at_death = std::min(event.resident_pages, event.pages);
         touched_.back().is_prefix = event.is_prefix;
         return;

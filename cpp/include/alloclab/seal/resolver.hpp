@@ -7,6 +7,7 @@
 #include <alloclab/trace/writer.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -55,6 +56,7 @@ private:
     void touched_death(const RawEvent& event);
     void footprint(const RawEvent& event);
 
+    std::optional<std::uint64_t> sized_by_event(std::uint64_t address);
     void cut(const RawEvent& event, std::uint64_t address);
     void settle(const RawEvent& event, std::uint64_t address);
     void enter(std::uint64_t address, const LiveBlock& block);

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Where a recording takes place: the library, the captures, and what images left none."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import stat
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alloclab import _core, _native
+from alloclab.captures import CAPTURE_SUFFIX
+from alloclab.errors import Error
+
+# The page shared with every recorded process; docs/capture-format.md describes it.
+_CONTROL = struct.Struct("<IIQQ")
+_CONTROL_MAGIC = 0x54434C41
+_STOP_OFFSET = 4
+_USED_OFFSET = 16
+_STOP_DURATION = 3
+
+
+class Stage:
+    """Where every user can load the library from and leave captures: a change of user before
+    exec loses nothing, and neither does a loader that may not enter a private folder."""
+
+    def __init__(self, max_bytes: int | None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="alloclab-stage-", dir=_open_folder()))
+        self.folder.chmod(0o755)
+        self.library = self.folder / "liballoclab_record.so"
+        shutil.copyfile(_native.record_library(), self.library)
+        self.library.chmod(0o755)
+        self.captures = self.folder / "captures"
+        self.captures.mkdir()
+        self.captures.chmod(0o1777)
+        self.gathered: list[Path] = []
+        control = self.captures / "control"
+        control.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
+        control.chmod(0o666)
+        with control.open("r+b") as file:
+            self._control = mmap.mmap(file.fileno(), 4096)
+        self.max_bytes = max_bytes
+
+    def preload_into(self, environment: dict[str, str]) -> None:
+        others = environment.get("LD_PRELOAD")
+        environment["LD_PRELOAD"] = f"{self.library}:{others}" if others else str(self.library)
+        environment["ALLOCLAB_RECORD_DIR"] = str(self.captures)
+
+    def stop(self) -> None:
+        struct.pack_into("<I", self._control, _STOP_OFFSET, _STOP_DURATION)
+
+    def is_full(self) -> bool:
+        used = int(struct.unpack_from("<Q", self._control, _USED_OFFSET)[0])
+        return self.max_bytes is not None and used > self.max_bytes
+
+    def gather(self, place: Path, process: subprocess.Popen[bytes], program: str) -> list[str]:
+        """Moves the captures to their place; returns what to warn of."""
+        headers = []
+        warnings = []
+        for path in sorted(self.captures.glob(f"*{CAPTURE_SUFFIX}")):
+            target = place / path.name
+            try:
+                header = _core.read_capture_header(str(path))
+                shutil.copyfile(path, target)
+            except (Error, OSError) as error:
+                warnings.append(f"a capture cannot be read: {error}")
+                continue
+            headers.append(header)
+            self.gathered.append(target)
+        images = [{"kind": "spawn", "path": program, "pid": process.pid, "wall_ns": 0}]
+        images += [image for header in headers for image in header["images"]]
+        warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]
+        warnings += [line for header in headers for line in _doubts(header)]
+        return warnings
+
+    def remove(self, *, keep_library: bool) -> None:
+        self._control.close()
+        if keep_library:  # a program that goes on may start others, whose loader looks for it
+            shutil.rmtree(self.captures, ignore_errors=True)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _open_folder() -> Path:
+    """Returns a folder for temporary files that any user can enter and code can be loaded from."""
+    for candidate in (
+        Path(tempfile.gettempdir()),
+        Path("/tmp"),
+        Path("/var/tmp"),
+        Path("/dev/shm"),
+    ):
+        path = candidate.resolve()
+        if not path.is_dir() or any(c in str(path) for c in ": \t\n"):
+            continue
+        is_reachable = all(p.stat().st_mode & stat.S_IXOTH for p in (path, *path.parents))
+        if is_reachable and os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_NOEXEC:
+            return path
+    raise Error("no temporary folder that every user can enter and code can be loaded from")
+
+
+def _is_missing(image: Mapping[str, Any], headers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an image that was started left no capture. A fork leaves one only at an event."""
+    if image["kind"] == "fork" or image.get("has_failed"):
+        return False
+    since_ns = image["wall_ns"] if image["kind"] == "exec" else 0
+    return not any(
+        header["pid"] == image["pid"]
+        and header["forked_from"] == 0
+        and header["start_wall_ns"] >= since_ns
+        for header in headers
+    )
+
+
+def _why_missing(image: Mapping[str, Any]) -> str:
+    path = image["path"] if os.sep in image["path"] else shutil.which(image["path"])
+    what = f"{image['path']} (process {image['pid']}) left no capture, 0 events"
+    return f"{what}: {_obstacle(path)}" if path else what
+
+
+def _obstacle(path: str) -> str:
+    """Says why the recorder could not be in a program."""
+    try:
+        mode = Path(path).stat().st_mode
+        with Path(path).open("rb") as file:
+            is_static = _is_static(file.read(64 << 10))
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    if mode & (stat.S_ISUID | stat.S_ISGID):
+        return "it is setuid or setgid, and the loader preloads nothing into such programs"
+    if is_static:
+        return "it is statically linked, so nothing can be preloaded into it"
+    return (
+        "it ended before its first call of malloc, or its file-system access kept it from writing"
+    )
+
+
+def _is_static(head: bytes) -> bool:
+    """Whether these first bytes are of an ELF executable that names no loader (PT_INTERP)."""
+    if head[:5] != b"\x7fELF\x02" or len(head) < 64:
+        return False
+    offset, size, count = (
+        *struct.unpack_from("<Q", head, 32),
+        *struct.unpack_from("<HH", head, 54),
+    )
+    types = (head[offset + k * size : offset + k * size + 4] for k in range(count))
+    return all(kind != b"\x03\0\0\0" for kind in types)
+
+
+def _doubts(header: Mapping[str, Any]) -> Iterator[str]:
+    name = f"{Path(header['image']).name} (process {header['pid']})"
+    if header["has_own_malloc"]:
+        yield f"{name}: 0 events: the program brings its own malloc, which nothing can stand before"
+    if header["stop_reason"] == "no_space":
+        reason = os.strerror(header["stop_errno"])
+        yield f"{name}: recording stopped ({reason}); {header['lost_events']:,} events lost"
+    elif header["lost_events"]:
+        yield f"{name}: {header['lost_events']:,} events lost"

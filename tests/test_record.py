@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -279,9 +281,9 @@ def test_a_duration_ends_the_recording_and_the_program_goes_on(
 ) -> None:
     shell = ["sh", "-c", f"while :; do {programs('churn')} 2000; done"]
     capture = record(shell, output=tmp_path, env=environment(), duration=0.5)
-    (line,) = (line for line in capture.warnings if "goes on" in line)
     process = _left_running.pop()
-    assert f"process {process.pid};" in line
+    said = f"process {process.pid} goes on; it is no longer recorded"
+    assert said in capture.warnings
     process.kill()
     process.wait()
     assert capture.returncode is None
@@ -340,6 +342,60 @@ def test_redaction_leaves_no_path_and_no_argument(programs: Programs, tmp_path: 
     (trace,) = capture
     assert "4321" not in str(trace.metadata["arguments"])
     assert str(programs.folder) not in str(dict(trace.metadata))
+
+
+def test_redaction_hides_the_programs_that_were_started(programs: Programs, tmp_path: Path) -> None:
+    shell = ["sh", "-c", f"{programs('churn')} 10; exec {programs('churn')} 20"]
+    capture = record(shell, output=tmp_path, env=environment(), redact=True)
+    assert len(capture) >= 2
+    for trace in capture:
+        assert "churn" not in str(dict(trace.metadata)) + trace.path.name
+
+
+def test_a_child_that_outlives_the_command_is_said_to_go_on(
+    programs: Programs, tmp_path: Path
+) -> None:
+    shell = ["sh", "-c", f"{programs('churn')} 100000000 &"]
+    capture = record(shell, output=tmp_path, env=environment())
+    goers = [line for line in capture.warnings if "goes on; it is no longer recorded" in line]
+    assert goers
+    for line in goers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(line.split()[1]), signal.SIGKILL)
+
+
+def test_a_capture_that_cannot_be_fetched_stays_where_it_is(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("alloclab.staging._open_folder", lambda: tmp_path)
+    real_copy = shutil.copyfile
+    monkeypatch.setattr(
+        "alloclab.staging.shutil.copyfile",
+        lambda a, b: full(a, b) if str(a).endswith(".capture") else real_copy(a, b),
+    )
+    capture = record([programs("churn"), "100"], output=tmp_path / "out", env=environment())
+    monkeypatch.undo()
+    (line,) = (line for line in capture.warnings if "still in" in line)
+    (stage,) = tmp_path.glob("alloclab-stage-*/captures")
+    assert str(stage) in line
+    (trace,) = seal(stage)
+    assert trace.name == "churn"
+
+
+def test_a_folder_whose_name_is_no_utf8_is_fine(programs: Programs, tmp_path: Path) -> None:
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    (trace,) = record([programs("churn"), "100"], output=place, env=environment())
+    assert trace.summary()["allocations"] > 50
+
+
+@pytest.mark.parametrize("max_bytes", [-1, 0, 1 << 70])
+def test_an_impossible_limit_is_refused(programs: Programs, max_bytes: int) -> None:
+    with pytest.raises(UsageError, match="max_bytes"):
+        record([programs("churn"), "100"], max_bytes=max_bytes)
 
 
 def test_no_environment_value_is_in_a_capture(programs: Programs, tmp_path: Path) -> None:

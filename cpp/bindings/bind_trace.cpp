@@ -110,7 +110,10 @@ void bind_trace(py::module_& module) {
     py::class_<SharedReader>(module, "TraceReader")
         .def(py::init<const std::string&>(), py::arg("path"))
         .def_property_readonly("path",
-                               [](const SharedReader& self) { return self.reader().name(); })
+                               [](const SharedReader& self) {
+                                   return py::reinterpret_steal<py::object>(
+                                       PyUnicode_DecodeFSDefault(self.reader().name().c_str()));
+                               })
         .def_property_readonly("file_bytes",
                                [](const SharedReader& self) { return self.reader().file_bytes(); })
         .def_property_readonly(

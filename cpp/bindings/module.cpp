@@ -11,7 +11,9 @@ namespace {
 void translate(std::exception_ptr thrown) {
     const auto raise = [](const char* name, const char* message) {
         const py::object type = py::module_::import("alloclab.errors").attr(name);
-        py::set_error(type, message);
+        // A path in the message may be no UTF-8.
+        const auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(message));
+        PyErr_SetObject(type.ptr(), text.ptr());
     };
     try {
         std::rethrow_exception(std::move(thrown));

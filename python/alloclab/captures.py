@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alloclab import _core
-from alloclab.errors import Error, TraceError, UsageError
+from alloclab.errors import Error, UsageError
 from alloclab.traces import SUFFIX, Trace
 
 CAPTURE_SUFFIX = ".capture"
@@ -106,14 +107,28 @@ def seal_file(
         TraceError: the bytes are no capture; says where and why.
         Error: a file cannot be read or written.
     """
-    header = _core.read_capture_header(str(capture))
+    header = _core.read_capture_header(os.fsencode(capture))
     metadata = _metadata(header, redact)
     if trace is None:
-        trace = Path(capture).parent / f"{Path(header['image']).name}-{header['pid']}{SUFFIX}"
+        trace = Path(capture).with_name(trace_stem(Path(capture), header, redact) + SUFFIX)
     _core.seal(
-        str(capture), str(trace), level=level, metadata_json=json.dumps(metadata), progress=progress
+        os.fsencode(capture),
+        os.fsencode(trace),
+        level=level,
+        metadata_json=json.dumps(metadata),
+        progress=progress,
     )
     return Trace(trace)
+
+
+def trace_stem(capture: Path, header: Mapping[str, Any], redact: bool) -> str:
+    """Returns the name a capture's trace gets: the program's, its process, its image if not first.
+
+    No two captures of a folder share one, so that sealing a folder again replaces its own traces
+    and nothing else.
+    """
+    name = "program" if redact else Path(header["image"]).name or "unknown"
+    return f"{name}-{capture.stem.removesuffix('-0')}"
 
 
 def seal(folder: str | Path, *, level: int = DEFAULT_LEVEL, redact: bool = False) -> Capture:
@@ -134,7 +149,7 @@ def seal(folder: str | Path, *, level: int = DEFAULT_LEVEL, redact: bool = False
     for capture in captures:
         try:
             traces.append(seal_file(capture, level=level, redact=redact))
-        except TraceError as error:
+        except Error as error:
             warnings.append(f"not sealed: {capture}: {error}")
     return Capture(place, sorted(traces, key=_start), warnings=warnings)
 
@@ -148,8 +163,13 @@ def _metadata(header: dict[str, Any], redact: bool) -> dict[str, Any]:
     """Returns what a trace says of its recording: the capture's header and this machine's."""
     metadata = dict(header)
     if redact:
-        metadata["image"] = _hashed(metadata["image"])
+        for name in ("image", "exec_target"):
+            metadata[name] = _hashed(metadata[name])
         metadata["arguments"] = [_hashed(argument) for argument in metadata["arguments"]]
+        metadata["allocator"] = Path(metadata["allocator"]).name  # which malloc, not where
+        metadata["images"] = [
+            image | {"path": _hashed(image["path"])} for image in metadata["images"]
+        ]
         metadata["is_redacted"] = True
     metadata["kernel"] = platform.release()
     metadata["machine"] = platform.machine()
@@ -158,4 +178,6 @@ def _metadata(header: dict[str, Any], redact: bool) -> dict[str, Any]:
 
 
 def _hashed(text: str) -> str:
+    if not text:
+        return text
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any
 
 from alloclab import _core
-from alloclab.captures import Capture, seal_file
-from alloclab.errors import Error, TraceError, UsageError
+from alloclab.captures import Capture, seal_file, trace_stem
+from alloclab.errors import Error, UsageError
 from alloclab.staging import Stage
 from alloclab.traces import SUFFIX
 
@@ -60,33 +60,39 @@ def record(
         UsageError: the program does not exist.
         Error: the recorder is missing, or there is no folder that every user can reach.
     """
+    if max_bytes is not None and not 0 < max_bytes < 1 << 63:
+        raise UsageError(f"max_bytes {max_bytes}: no size a recording can be limited to")
     words = [os.fspath(word) for word in command]
     environment = dict(os.environ if env is None else env)
     program = _find_program(words, environment, cwd)
     place = Path(output) if output else Path(tempfile.mkdtemp(prefix="alloclab-recording-"))
     place.mkdir(parents=True, exist_ok=True)
     stage = Stage(max_bytes)
-    is_over = False
+    survivors: set[int] = set()
     try:
         stage.preload_into(environment)
-        process, is_over = _run(words, environment, cwd, stage, duration)
+        process = _run(words, environment, cwd, stage, duration)
+        survivors = stage.survivors(process)
+        if survivors:
+            stage.stop()
+            time.sleep(_GRACE_S)
         warnings = stage.gather(place, process, program)
     finally:
-        stage.remove(keep_library=is_over)
+        stage.remove(keep_library=bool(survivors))
     returncode = process.poll()
     if returncode is None:
         _left_running.append(process)  # kept, so that it can be waited for
-        warnings.append(f"the program goes on, as process {process.pid}; it is no longer recorded")
+    warnings += [f"process {pid} goes on; it is no longer recorded" for pid in sorted(survivors)]
     captures = sorted(stage.gathered)
     if not seal:
         return Capture(place, [], warnings=warnings, returncode=returncode)
     traces = []
     for path in captures:
         try:
-            traces.append(seal_file(path, _trace_path(place, path), redact=redact))
+            traces.append(seal_file(path, _trace_path(place, path, redact), redact=redact))
             path.unlink()
-        except TraceError as error:
-            warnings.append(f"not sealed: {error}")
+        except Error as error:
+            warnings.append(f"not sealed: {path}: {error}; `alloclab seal {place}` tries again")
     traces.sort(key=lambda trace: int(trace.metadata.get("start_wall_ns", 0)))
     return Capture(place, traces, warnings=warnings, returncode=returncode)
 
@@ -104,9 +110,8 @@ def _find_program(words: list[str], environment: Mapping[str, str], cwd: str | P
     return found
 
 
-def _trace_path(place: Path, capture: Path) -> Path:
-    header = _core.read_capture_header(str(capture))
-    stem = f"{Path(header['image']).name or 'unknown'}-{header['pid']}"
+def _trace_path(place: Path, capture: Path, redact: bool) -> Path:
+    stem = trace_stem(capture, _core.read_capture_header(os.fsencode(capture)), redact)
     for suffix in ("", *(f"-{n}" for n in range(1, 100_000))):
         path = place / f"{stem}{suffix}{SUFFIX}"
         if not path.exists():
@@ -120,22 +125,22 @@ def _run(
     cwd: str | Path | None,
     stage: Stage,
     duration: float | None,
-) -> tuple[subprocess.Popen[bytes], bool]:
-    """Runs the command until it ends or the recording does; returns it and whether it goes on."""
+) -> subprocess.Popen[bytes]:
+    """Runs the command until it ends or the recording does."""
     deadline = None if duration is None else time.monotonic() + duration
     process = subprocess.Popen(words, env=environment, cwd=cwd)
     with _signals_forwarded(process):
         while True:
             try:
                 process.wait(_POLL_S if deadline or stage.max_bytes else None)
-                return process, False
+                return process
             except subprocess.TimeoutExpired:
                 is_late = deadline is not None and time.monotonic() >= deadline
                 if is_late:
                     stage.stop()
                 if is_late or stage.is_full():
                     time.sleep(_GRACE_S)
-                    return process, process.poll() is None
+                    return process
 
 
 @contextmanager

@@ -66,10 +66,14 @@ class Stage:
         for path in sorted(self.captures.glob(f"*{CAPTURE_SUFFIX}")):
             target = place / path.name
             try:
-                header = _core.read_capture_header(str(path))
+                header = _core.read_capture_header(os.fsencode(path))
                 shutil.copyfile(path, target)
             except (Error, OSError) as error:
-                warnings.append(f"a capture cannot be read: {error}")
+                target.unlink(missing_ok=True)
+                warnings.append(
+                    f"a capture was not fetched: {error}; it is still in {self.captures}, "
+                    f"`alloclab seal` makes a trace of it there"
+                )
                 continue
             headers.append(header)
             self.gathered.append(target)
@@ -79,12 +83,36 @@ class Stage:
         warnings += [line for header in headers for line in _doubts(header)]
         return warnings
 
+    def survivors(self, process: subprocess.Popen[bytes]) -> set[int]:
+        """Returns the processes still running, of the command and of those recorded."""
+        found = {process.pid} if process.poll() is None else set()
+        for path in self.captures.glob(f"*{CAPTURE_SUFFIX}"):
+            try:
+                header = _core.read_capture_header(os.fsencode(path))
+            except Error:
+                continue
+            if not header["is_complete"] and _is_running(header["pid"]):
+                found.add(header["pid"])
+        return found
+
     def remove(self, *, keep_library: bool) -> None:
+        """Removes the stage; captures that were not fetched keep it in being."""
         self._control.close()
+        fetched = {path.name for path in self.gathered}
+        if any(path.name not in fetched for path in self.captures.glob(f"*{CAPTURE_SUFFIX}")):
+            return
         if keep_library:  # a program that goes on may start others, whose loader looks for it
             shutil.rmtree(self.captures, ignore_errors=True)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def _open_folder() -> Path:
@@ -161,3 +189,8 @@ def _doubts(header: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: recording stopped ({reason}); {header['lost_events']:,} events lost"
     elif header["lost_events"]:
         yield f"{name}: {header['lost_events']:,} events lost"
+    if header["uncounted_images"]:
+        yield (
+            f"{name}: started {header['uncounted_images']:,} more programs than are listed; "
+            "those without a trace are not named"
+        )

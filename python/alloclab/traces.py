@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ class Trace:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._reader = _core.TraceReader(str(path))
+        self._reader = _core.TraceReader(os.fsencode(path))
         try:
             metadata = json.loads(self._reader.metadata_json)
         except ValueError as error:

@@ -2,6 +2,7 @@
 #include <alloclab/trace/tables.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace alloclab {
 
@@ -53,8 +54,10 @@ EventColumns read_event_columns(TraceReader& reader, std::size_t index) {
 
 ObjectTable read_object_table(TraceReader& reader) {
     ObjectTable table;
+    std::vector<std::uint64_t> size_now; // what a split divides
     std::int64_t index = 0;
     const auto add = [&](const Event& event, std::uint64_t size, bool is_region) {
+        size_now.push_back(size);
         table.size.push_back(size);
         table.max_size.push_back(size);
         table.birth.push_back(index);
@@ -72,15 +75,18 @@ ObjectTable read_object_table(TraceReader& reader) {
                 chunk.fail(static_cast<std::uint64_t>(index), "names an object out of order");
             }
             if (operands.creates_object) {
-                const bool is_split = is_code(event, EventKind::split);
-                const std::uint64_t parent = is_split ? table.max_size[event.object] : 0;
-                add(event, parent > event.size && is_split ? parent - event.size : event.size,
-                    event.code >= 0x30);
+                std::uint64_t size = event.size;
+                if (is_code(event, EventKind::split)) {
+                    const std::uint64_t whole = std::exchange(size_now[event.object], event.size);
+                    size = whole > event.size ? whole - event.size : 0;
+                }
+                add(event, size, event.code >= 0x30);
             } else if (operands.ends_object) {
                 table.death[event.object] = index;
                 table.death_thread[event.object] = event.thread;
-            } else if (is_code(event, EventKind::reallocate)) {
+            } else if (is_code(event, EventKind::reallocate) || is_code(event, EventKind::remap)) {
                 ++table.reallocations[event.object];
+                size_now[event.object] = event.size;
                 table.max_size[event.object] = std::max(table.max_size[event.object], event.size);
             }
             ++index;

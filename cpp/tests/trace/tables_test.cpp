@@ -37,6 +37,18 @@ TEST(ObjectTable, a_split_makes_the_upper_part_an_object) {
     EXPECT_EQ(table.death, (std::vector<std::int64_t>{2, -1}));
 }
 
+// A region of 100, cut at 50, its lower part cut at 20 again.
+TEST(ObjectTable, a_part_that_is_split_again_is_divided_by_its_own_size) {
+    const TemporaryFolder folder;
+    TraceReader reader(
+        write_trace(folder, {event_of(EventKind::map, 0, 100), event_of(EventKind::split, 0, 50),
+                             event_of(EventKind::split, 0, 20), event_of(EventKind::remap, 1, 70),
+                             event_of(EventKind::split, 1, 60)}));
+    const ObjectTable table = read_object_table(reader);
+    EXPECT_EQ(table.size, (std::vector<std::uint64_t>{100, 50, 30, 10}));
+    EXPECT_EQ(table.max_size[1], 70U);
+}
+
 TEST(EventColumns, show_calls_alignments_and_interpolated_times) {
     const TemporaryFolder folder;
     std::vector<Event> events(300, allocate(16, 1));

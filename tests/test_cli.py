@@ -13,6 +13,7 @@ import pytest
 
 from alloclab import cli
 from alloclab.errors import NotMeasured, TraceError
+from alloclab.sweep import ProgressBar
 from support.fake_child import FakeChild, fake_child
 from support.fake_trace import FakeTrace
 
@@ -108,19 +109,19 @@ def test_compare_prints_the_table(trace: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_compare_takes_the_six_by_default(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["compare", str(trace), "--repeats", "1", "--json", "-"]) == 0
+    assert cli.main(["compare", str(trace), "--repeats", "1", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     labels = [row["label"] for row in document["rows"]]
     assert labels == ["glibc", "jemalloc", "mimalloc", "tcmalloc", "pool", "arena"]
 
 
-def test_compare_writes_json_and_a_picture(
+def test_compare_saves_figures_and_a_picture(
     trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
     figures, picture = tmp_path / "c.json", tmp_path / "c.png"
     words = ["compare", str(trace), "glibc", "pool", "--repeats", "1"]
-    words += ["--json", str(figures), "--plot", str(picture), "--baseline", "pool"]
+    words += ["--save", str(figures), "--plot", str(picture), "--baseline", "pool"]
     assert cli.main(words) == 0
     assert cli.main(words) == 0, "its own files may be written anew"
     assert json.loads(figures.read_text())["baseline"] == "pool"
@@ -128,11 +129,20 @@ def test_compare_writes_json_and_a_picture(
     assert "ratios to pool" in capsys.readouterr().out
 
 
+def test_compare_prints_json_and_saves_the_same(
+    trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "c.json"
+    words = ["compare", str(trace), "glibc", "--repeats", "1", "--json", "--save", str(figures)]
+    assert cli.main(words) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(figures.read_text())
+
+
 def test_compare_overwrites_nothing_of_another_kind(
     trace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = trace.read_bytes()
-    assert cli.main(["compare", str(trace), "glibc", "--json", str(trace)]) == 2
+    assert cli.main(["compare", str(trace), "glibc", "--save", str(trace)]) == 2
     assert "will not overwrite" in capsys.readouterr().err
     assert trace.read_bytes() == before
     assert cli.main(["compare", str(trace), "glibc", "--plot", "absent/x.png"]) == 2
@@ -154,6 +164,19 @@ def test_a_damaged_trace_is_exit_code_1(
     damaged.write_bytes(b"x")
     assert cli.main(["info", str(damaged)]) == 1
     assert capsys.readouterr().err == f"alloclab: {damaged}: offset 12: bad magic\n"
+
+
+def test_a_damaged_trace_does_not_hide_the_others_of_a_folder(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = trace.with_name("damaged.alloctrace")
+    damaged.write_bytes(b"x")
+    assert cli.main(["info", str(trace.parent)]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == f"alloclab: {damaged}: offset 12: bad magic\n"
+    assert shown.out.startswith(f"{trace}\n")
+    assert cli.main(["info", "--json", str(trace.parent)]) == 1
+    assert [each["path"] for each in json.loads(capsys.readouterr().out)] == [str(trace)]
 
 
 def test_replay_prints_every_metric(
@@ -222,6 +245,33 @@ def test_diff_prints_and_speaks_json(trace: Path, capsys: pytest.CaptureFixture[
     assert "by size: no difference" in capsys.readouterr().out
     assert cli.main(["diff", "--by", "size", "--json", str(trace), str(trace)]) == 0
     assert list(json.loads(capsys.readouterr().out)["groups"]) == ["size"]
+
+
+def test_diff_says_which_dimension_neither_trace_knows(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["diff", "--by", "size", "--by", "scope", str(trace), str(trace)]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == "alloclab: by scope: neither trace knows its scopes\n"
+    assert "by size: no difference" in shown.out
+
+
+def test_the_bar_of_a_replay_advances_over_its_children(
+    trace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Counted(ProgressBar):
+        def __init__(self, steps: int) -> None:
+            super().__init__(steps)
+            counts.append(steps)
+
+        def end(self) -> None:
+            super().end()
+            counts[0] -= 1
+
+    counts: list[int] = []
+    monkeypatch.setattr(sys.modules["alloclab.cli.replay"], "ProgressBar", Counted)
+    assert cli.main(["replay", str(trace), "pool", "--repeats", "2"]) == 0
+    assert counts == [0]
 
 
 def test_an_interrupt_is_no_traceback(

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from alloclab.allocators import Arena, Freelist, Glibc, Jemalloc, Pool
+from alloclab.allocators import Allocator, Arena, Freelist, Glibc, Jemalloc, Pool
 from alloclab.errors import ChildFailed, NotMeasured, TraceError, UsageError
-from alloclab.replay import METRICS, Run, replay
+from alloclab.replay import METRICS, Run, child_count, replay
 from support.fake_child import FakeChild, fake_child
 
 __all__ = ["fake_child"]
@@ -249,6 +249,38 @@ def test_progress_of_an_untimed_child_is_passed_on(fake_child: FakeChild) -> Non
     assert seen == [(500_000, 1_000_000)]
 
 
+@pytest.mark.parametrize("allocator", [Glibc(), Pool(), Freelist()], ids=str)
+@pytest.mark.parametrize("measure", ["time", "blocks", ("time", "timeline", "blocks")], ids=str)
+def test_the_end_of_each_child_is_told(
+    fake_child: FakeChild, allocator: Allocator, measure: str | tuple[str, ...]
+) -> None:
+    ends: list[int] = []
+    replay(
+        fake_child.trace,
+        allocator,
+        measure=measure,
+        repeats=2,
+        ended=lambda: ends.append(len(fake_child.calls())),
+    )
+    assert ends == list(range(1, child_count(allocator, measure, 2) + 1))
+
+
+def test_a_child_that_declines_blocks_costs_the_block_metrics_alone(fake_child: FakeChild) -> None:
+    reason = "the library that provides malloc has no malloc_usable_size"
+    error = {"kind": "not_measured", "message": reason}
+    fake_child.say(libjemalloc__so={"error": error, "only": "blocks"})
+    figures = replay(fake_child.trace, Jemalloc()).metrics
+    declined = {name for name, each in figures.items() if each == NotMeasured(reason)}
+    assert declined == {
+        "peak_block_live_bytes",
+        "block_live_bytes_at_peak_requested",
+        "block_bytes_total",
+        "internal_fragmentation_ratio",
+        "external_fragmentation_ratio",
+    }
+    assert not any(isinstance(figures[name], NotMeasured) for name in set(figures) - declined)
+
+
 def test_a_run_reads_back_from_json(fake_child: FakeChild) -> None:
     run = replay(fake_child.trace, Pool())
     again = Run.from_json(json.loads(json.dumps(run.to_json())))
@@ -259,7 +291,9 @@ def test_a_run_reads_back_from_json(fake_child: FakeChild) -> None:
 def test_a_failed_run_reads_back_from_json_and_has_no_figures() -> None:
     failure = ChildFailed("killed by SIGBUS", signal_number=7, last_event=3, stderr="x")
     run = Run("t.alloctrace", Glibc(), "recorded", False, {}, failure=failure)
-    again = Run.from_json(json.loads(json.dumps(run.to_json())))
+    document = json.loads(json.dumps(run.to_json()))
+    again = Run.from_json(document)
+    assert document == run.to_json(), "a reader may read it again"
     assert str(again.failure) == str(failure)
     assert again.failure is not None and again.failure.signal_name == "SIGBUS"
     with pytest.raises(NotMeasured, match="the run failed: killed by SIGBUS after event 3: x"):

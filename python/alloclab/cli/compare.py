@@ -9,6 +9,7 @@ from pathlib import Path
 from alloclab.allocators import parse
 from alloclab.cli.arguments import (
     ALLOCATOR_HELP,
+    add_json,
     add_replaying,
     check_writable,
     checked,
@@ -50,16 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which of them ratios are to (default: the first glibc, or else the first)",
     )
     add_replaying(parser, repeats=5)
+    add_json(parser)
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write every figure to a file; - is the screen"
+        "--save", type=Path, metavar="FILE.json", help="write every figure and sample to a file"
     )
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw footprint over time")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    to_screen = arguments.json is not None and str(arguments.json) == "-"
-    if arguments.json is not None and not to_screen:
-        check_writable(arguments.json, b"{")
+    if arguments.save is not None:
+        check_writable(arguments.save, b"{")
     if arguments.plot is not None:
         check_writable(arguments.plot, b"\x89PNG")
     allocators = arguments.allocators or [parse(name) for name in DEFAULT_ALLOCATORS]
@@ -73,12 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         cpu=arguments.cpu,
         timeout=arguments.timeout,
     )
-    if to_screen:
+    if arguments.json:
         print_json(comparison.to_json())
     else:
         print(comparison.table())
-        if arguments.json is not None:
-            comparison.save(arguments.json)
+    if arguments.save is not None:
+        comparison.save(arguments.save)
     if arguments.plot is not None:
         comparison.plot_footprint().savefig(arguments.plot, format="png", dpi=120)
     is_measured = any(row.problem is None for row in comparison)

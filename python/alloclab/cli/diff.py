@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from alloclab.cli.arguments import add_json, print_json
@@ -41,6 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     found = diff(
         open_trace(arguments.first), open_trace(arguments.second), by=arguments.by or DIMENSIONS
     )
+    for name in arguments.by or ():
+        if name not in found.groups:
+            print(f"alloclab: by {name}: neither trace knows its {name}s", file=sys.stderr)
     if arguments.json:
         print_json(found.to_json())
     else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from alloclab.cli.arguments import add_json, print_json
-from alloclab.errors import EXIT_OK, NotMeasured, UsageError
+from alloclab.errors import EXIT_FAILED, EXIT_OK, NotMeasured, TraceError, UsageError
 from alloclab.traces import SUFFIX, Trace, open_trace
 from alloclab.units import format_ratio
 
@@ -17,7 +18,8 @@ NAME = "info"
 SUMMARY = "say what is in a trace: counts, peaks, where it came from"
 DESCRIPTION = """\
 Prints the counts of one or more traces and what the recorder knew of the program. A folder stands
-for every trace in it.
+for every trace in it. A damaged trace is a line on standard error and exit code 1; the others are
+shown.
 
   alloclab info recording/cc1plus-4711.alloctrace
   alloclab info recording
@@ -30,12 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    traces = [open_trace(path) for path in expand(arguments.traces)]
+    say = describe_json if arguments.json else describe
+    said: list[Any] = []
+    is_whole = True
+    for path in expand(arguments.traces):
+        try:
+            said.append(say(open_trace(path)))
+        except (TraceError, OSError) as error:
+            print(f"alloclab: {error}", file=sys.stderr)
+            is_whole = False
     if arguments.json:
-        print_json([describe_json(trace) for trace in traces])
-    else:
-        print("\n\n".join(describe(trace) for trace in traces))
-    return EXIT_OK
+        print_json(said)
+    elif said:
+        print("\n\n".join(said))
+    return EXIT_OK if is_whole else EXIT_FAILED
 
 
 def expand(paths: list[Path]) -> list[Path]:

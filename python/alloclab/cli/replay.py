@@ -10,7 +10,7 @@ from pathlib import Path
 from alloclab.allocators import parse
 from alloclab.cli.arguments import ALLOCATOR_HELP, add_json, add_replaying, checked, print_json
 from alloclab.errors import EXIT_NOT_MEASURED, EXIT_OK, NotMeasured
-from alloclab.replay import MEASURES, METRICS, Figure, replay
+from alloclab.replay import MEASURES, METRICS, Figure, child_count, replay
 from alloclab.sweep import ProgressBar
 from alloclab.units import format_bytes, format_count, format_ratio
 
@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     measures = arguments.measure or ("time", "timeline", "blocks")
-    with ProgressBar(len(measures)) as bar:
+    steps = child_count(arguments.allocator, measures, arguments.repeats)
+    with ProgressBar(steps) as bar:
         bar.begin(f"replaying {arguments.trace.name} under {arguments.allocator}")
         result = replay(
             arguments.trace,
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             cpu=arguments.cpu,
             timeout=arguments.timeout,
             progress=bar.within,
+            ended=bar.end,
         )
     figures = result.metrics
     for warning in result.warnings:

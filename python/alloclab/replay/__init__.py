@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,7 @@ __all__ = [
     "Subject",
     "Timeline",
     "TracePath",
+    "child_count",
     "order_template",
     "replay",
     "timeline_of",
@@ -90,6 +91,7 @@ def replay(
     stop_after: int | None = None,
     timeout: float = DEFAULT_TIMEOUT_S,
     progress: Progress | None = None,
+    ended: Callable[[], None] | None = None,
 ) -> Run:
     """Replays a trace under one allocator and returns the run.
 
@@ -105,6 +107,7 @@ def replay(
         stop_after: replay only so many events.
         timeout: seconds a child may take.
         progress: called with (events done, events in all) of the child at work.
+        ended: called after each child; there are `child_count(...)` of them.
 
     Raises:
         NotInstalled, UsageError: the allocator cannot be had.
@@ -115,39 +118,56 @@ def replay(
         >>> run = al.replay(trace, al.Jemalloc(narenas=1))  # doctest: +SKIP
         >>> run["peak_footprint_bytes"]  # doctest: +SKIP
     """
+    plan = _plan(allocator, measure, repeats)
+    template = order_template(
+        trace, touch=touch, mapped=mapped, cpu=cpu, stop_after=stop_after, timeout=timeout
+    )
+    subject, null = Subject(allocator, template), NullReplay(template)
+    for path, each in plan:
+        # A timed child tells no progress: that would be timed, too.
+        told = None if each == "time" else progress
+        if path == "null":
+            null.measure()
+        elif path == "kernel":
+            subject.measure_kernel(each, told)
+        else:
+            subject.measure(each, told)
+        if ended is not None:
+            ended()
+    if subject.failure is not None:
+        raise subject.refusal or subject.failure
+    return subject.run(null)
+
+
+def child_count(allocator: Allocator, measure: str | Sequence[str], repeats: int = 1) -> int:
+    """Returns how many children `replay` runs for the same arguments.
+
+    Raises:
+        UsageError: an unknown measurement, or none.
+    """
+    return len(_plan(allocator, measure, repeats))
+
+
+def _plan(
+    allocator: Allocator, measure: str | Sequence[str], repeats: int
+) -> list[tuple[str, str]]:
+    """Returns each child as (null, face or kernel; what it measures), in order."""
     wanted = [measure] if isinstance(measure, str) else list(measure)
     for each in wanted:
         if each not in MEASURES:
             raise UsageError(f"unknown measurement {each!r}: known are {', '.join(MEASURES)}")
     if not wanted or repeats < 1:
         raise UsageError("nothing to measure: name a measurement, and at least one repeat")
-    template = order_template(
-        trace, touch=touch, mapped=mapped, cpu=cpu, stop_after=stop_after, timeout=timeout
-    )
-    subject, null = Subject(allocator, template), NullReplay(template)
-    _measure(subject, null, wanted, repeats, progress)
-    if subject.failure is not None:
-        raise subject.refusal or subject.failure
-    return subject.run(null)
-
-
-def _measure(
-    subject: Subject,
-    null: NullReplay,
-    wanted: Sequence[str],
-    repeats: int,
-    progress: Progress | None,
-) -> None:
-    is_timed = "time" in wanted
-    if is_timed or "timeline" in wanted:
-        for _ in range(repeats if is_timed else 1):
-            null.measure()
-            if is_timed:
-                subject.measure("time")
-                subject.measure_kernel("time")
+    has_kernel = allocator.kernel() is not None
+    plan: list[tuple[str, str]] = []
     untimed = [each for each in wanted if each != "time"]
-    for each in untimed:
-        subject.measure(each, progress)
-    if not is_timed:
+    if "time" in wanted:
+        kernel = [("kernel", "time")] if has_kernel else []
+        plan += [("null", "time"), ("face", "time"), *kernel] * repeats
+    elif "timeline" in wanted:
+        plan.append(("null", "time"))
+    plan += [("face", each) for each in untimed]
+    if has_kernel and "time" not in wanted:
         # For what the lab's own allocators say of themselves; any measurement tells it.
-        subject.measure_kernel(untimed[-1], progress)
+        plan.append(("kernel", untimed[-1]))
+    return plan

@@ -122,7 +122,7 @@ class Run:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Run:
         """Builds the run from what `to_json` gave."""
-        failure = document["failure"]
+        failure = dict(document["failure"] or {})  # the caller keeps its own
         return cls(
             trace=document["trace"],
             allocator=from_json(document["allocator"]),

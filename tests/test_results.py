@@ -179,6 +179,16 @@ def test_without_samples_of_the_program_nothing_is_claimed(fake_child: FakeChild
     assert "fidelity: not measured: the recorder took no samples" in comparison.table()
 
 
+def test_a_recorded_peak_of_nothing_explains_nothing(fake_child: FakeChild) -> None:
+    trace = FakeTrace(fake_child.trace)
+    trace.own_memory["anonymous_bytes"] = np.zeros(3)
+    comparison = compare(trace, [Glibc()], repeats=1)
+    assert comparison.explained == NotMeasured(
+        "the recorder saw no anonymous memory of the program's own"
+    )
+    assert "explained: not measured" in comparison.table()
+
+
 def test_a_program_that_ran_on_another_allocator_is_not_set_beside_glibc(
     fake_child: FakeChild,
 ) -> None:
@@ -299,6 +309,8 @@ def test_the_fingerprint_names_machine_and_libraries(fake_child: FakeChild) -> N
     assert facts["c_library"].startswith("glibc 2.")
     assert len(facts["libraries"]["jemalloc"]["sha256"]) == 64
     assert "glibc" not in facts["libraries"]
+    two = fingerprint([Jemalloc(), Jemalloc(narenas=1)])["libraries"]
+    assert list(two) == ["jemalloc", "jemalloc:narenas=1"]
     assert json.loads(json.dumps(facts)) == facts
 
 

@@ -25,7 +25,8 @@ _CPUINFO = Path("/proc/cpuinfo")
 def fingerprint(allocators: Iterable[Allocator] = ()) -> dict[str, Any]:
     """Returns the processor, kernel, C library and settings, and each allocator's library.
 
-    The two settings of the system stand beside what the children do about them: they turn address
+    Libraries go by the allocator's text form: two settings of one peer may lie in two files. The
+    two settings of the system stand beside what the children do about them: they turn address
     randomisation and transparent huge pages off for themselves.
     """
     libraries = {}
@@ -35,7 +36,7 @@ def fingerprint(allocators: Iterable[Allocator] = ()) -> dict[str, Any]:
         except Error:
             continue
         if library is not None:
-            libraries[allocator.name] = describe_library(library)
+            libraries[str(allocator)] = describe_library(library)
     return {
         "cpu_model": cpu_model(),
         "cpu_count": len(os.sched_getaffinity(0)),

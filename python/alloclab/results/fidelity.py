@@ -103,10 +103,12 @@ def explain(footprint: Columns, plain: Run, mapped: Run, *, static_bytes: float 
         static_bytes: the program's data, bss and stack at its end; 0: the recorder saw no end.
 
     Raises:
-        NotMeasured: the recorder took no samples, or a timeline is missing.
+        NotMeasured: the recorder took no samples or saw no memory, or a timeline is missing.
     """
     anonymous = _anonymous(footprint)
     peak = int(np.argmax(anonymous))
+    if anonymous[peak] <= 0:
+        raise NotMeasured("the recorder saw no anonymous memory of the program's own")
     at_event = float(footprint["event"][peak])
     allocated = _footprint_at(plain, at_event)
     return Explained(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The replay child: one measurement in a process of its own. It prints one JSON object on standard
-// output; python/alloclab/replay.py is its caller.
+// output; the package python/alloclab/replay/ is its caller.
 #include "replay_json.hpp"
 
 #include <alloclab/base/error.hpp>
@@ -25,10 +25,6 @@ using namespace alloclab;
 namespace {
 
 struct UsageError : Error {
-    using Error::Error;
-};
-
-struct NotMeasuredError : Error {
     using Error::Error;
 };
 

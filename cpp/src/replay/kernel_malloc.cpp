@@ -29,7 +29,7 @@ std::unique_ptr<Kernel> make_malloc_kernel(const KernelConfig& config) {
                     "\"; a malloc takes its settings from the environment");
     }
     if (config.measure == Measure::blocks && !has_usable_size_of_its_own()) {
-        throw Error("heap malloc: the library that provides malloc has no malloc_usable_size");
+        throw NotMeasuredError("the library that provides malloc has no malloc_usable_size");
     }
     return make_kernel_of<MallocHeap>(config);
 }

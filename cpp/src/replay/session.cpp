@@ -19,6 +19,9 @@ constexpr std::uint64_t moved_limit_bytes = 512 * 1024;
 // batch two readings of the clock.
 constexpr std::uint64_t progress_stops = 100;
 
+// A damaged summary may claim any number of objects; beyond this, tables grow as they are needed.
+constexpr std::uint64_t likely_slots_limit = std::uint64_t{1} << 24;
+
 std::uint64_t now_ns(clockid_t clock) {
     timespec time{};
     ::clock_gettime(clock, &time);
@@ -42,6 +45,7 @@ public:
                              .stop_after_events = config.stop_after_events,
                              .batch_events = config.batch_events}),
           kernel_(make_kernel(config.kernel)) {
+        kernel_->reserve_slots(likely_slots());
         result_.timeline.reserve(config.samples * 4);
         program_.ops.reserve(builder_.max_batch_ops());
     }
@@ -51,12 +55,16 @@ public:
         while (decode_batch()) {
             if (events_done == 0) {
                 start();
+            } else {
+                begin_batch();
             }
             replay_batch();
+            end_batch();
             events_done = builder_.events();
         }
         if (events_done == 0) {
             start();
+            end_batch();
         }
         finish();
         return std::move(result_);
@@ -72,6 +80,15 @@ private:
         return is_sampled() ? config_.samples : config_.progress ? progress_stops : 0;
     }
 
+    // What the trace says of itself, believed as far as it has objects at all: a table that does
+    // not grow moves no shared pages between batches.
+    std::uint32_t likely_slots() const {
+        const auto& summary = reader_.summary();
+        return static_cast<std::uint32_t>(
+            std::min({summary.max_live_objects, summary.objects, config_.stop_after_events,
+                      likely_slots_limit}));
+    }
+
     bool decode_batch() {
         const std::uint64_t before = now_ns(CLOCK_PROCESS_CPUTIME_ID);
         const bool has_batch = builder_.next(program_);
@@ -85,6 +102,25 @@ private:
         before_ = meter_.read();
         mark_is_reset_ = meter_.reset_high_water();
         faults_before_ = page_faults();
+    }
+
+    // Decoding a later batch may have grown the replayer's tables, which are shared pages, and so
+    // counts as there before; so do its page faults.
+    void begin_batch() {
+        const Resident now = meter_.read();
+        before_.shared += now.shared - at_batch_end_.shared;
+        mark_is_reset_ = meter_.reset_high_water() && mark_is_reset_;
+        faults_before_ += page_faults() - faults_at_batch_end_;
+    }
+
+    // The mark counts file and shared pages too: it is read before decoding moves them.
+    void end_batch() {
+        faults_at_batch_end_ = page_faults();
+        at_batch_end_ = meter_.read();
+        const std::uint64_t other = at_batch_end_.file + at_batch_end_.shared;
+        if (at_batch_end_.high_water > other) {
+            peak_by_mark_bytes_ = std::max(peak_by_mark_bytes_, at_batch_end_.high_water - other);
+        }
     }
 
     void replay_batch() {
@@ -122,15 +158,12 @@ private:
     }
 
     void finish() {
-        const std::uint64_t faults = page_faults();
-        const Resident after = meter_.read();
-        result_.page_faults = faults - faults_before_;
+        const Resident& after = at_batch_end_;
+        result_.page_faults = faults_at_batch_end_ - faults_before_;
         result_.anonymous_start_bytes = before_.anonymous;
         result_.anonymous_end_bytes = after.anonymous;
-        const std::uint64_t other = after.file + after.shared;
-        const std::uint64_t by_mark = after.high_water > other ? after.high_water - other : 0;
-        result_.anonymous_peak_bytes =
-            std::max({by_mark, sampled_peak_bytes_, before_.anonymous, after.anonymous});
+        result_.anonymous_peak_bytes = std::max(
+            {peak_by_mark_bytes_, sampled_peak_bytes_, before_.anonymous, after.anonymous});
         if (!mark_is_reset_) {
             result_.anonymous_peak_doubt = "the kernel does not reset the high-water mark";
         } else if (distance(before_.file, after.file) > moved_limit_bytes ||
@@ -154,9 +187,12 @@ private:
     std::unique_ptr<Kernel> kernel_;
     Program program_;
     ResidentMeter meter_;
-    Resident before_;
+    Resident before_; // moved on by what decoding later batches did
+    Resident at_batch_end_;
     bool mark_is_reset_ = false;
-    std::uint64_t faults_before_ = 0;
+    std::uint64_t faults_before_ = 0; // moved on as well
+    std::uint64_t faults_at_batch_end_ = 0;
+    std::uint64_t peak_by_mark_bytes_ = 0;
     std::uint64_t sampled_peak_bytes_ = 0;
     SessionResult result_;
 };

@@ -60,6 +60,30 @@ TEST(Session, the_peak_is_the_anonymous_memory_the_replay_made_resident) {
     EXPECT_GE(result.page_faults, 64u * 256);
 }
 
+// What is live within the first batch has been given back when the later ones begin.
+TEST(Session, the_peak_of_many_batches_is_the_highest_of_them) {
+    const TemporaryFolder folder;
+    std::vector<Event> events;
+    for (std::uint64_t object = 0; object < 128; ++object) {
+        events.push_back(allocate(object < 64 ? mib : 64));
+        if (object == 63) {
+            for (std::uint64_t freed = 0; freed < 64; ++freed) {
+                events.push_back(free_of(freed));
+            }
+        }
+    }
+    constexpr std::size_t chunk_events = 32;
+    const auto trace = write_trace(folder, events, chunk_events);
+    SessionConfig config = config_for(trace, "malloc", Measure::time);
+    config.batch_events = 128;
+    const SessionResult result = run_session(config);
+    EXPECT_EQ(result.anonymous_peak_doubt, "");
+    const std::uint64_t grown = result.anonymous_peak_bytes - result.anonymous_start_bytes;
+    EXPECT_GE(grown, 63 * mib); // the kernel counts pages some late
+    EXPECT_LE(grown, 66 * mib);
+    EXPECT_LT(result.anonymous_end_bytes, result.anonymous_start_bytes + 32 * mib);
+}
+
 TEST(Session, without_touching_nothing_becomes_resident) {
     const TemporaryFolder folder;
     SessionConfig config = config_for(ramp(folder), "arena", Measure::time);

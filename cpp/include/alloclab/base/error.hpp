@@ -13,6 +13,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// A figure that cannot be had here, where nothing is broken: `what()` says why.
+class NotMeasuredError : public Error {
+public:
+    using Error::Error;
+};
+
 // A trace, or a capture, whose bytes are not what the format allows; `what()` names the offset.
 class TraceError : public Error {
 public:

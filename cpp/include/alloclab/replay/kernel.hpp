@@ -75,8 +75,8 @@ struct KernelConfig {
 };
 
 // Builds the kernel for `config`.
-// Throws: Error for an unknown heap, an unknown option, a value it cannot have, or a measurement
-// the heap does not offer.
+// Throws: Error for an unknown heap, an unknown option or a value it cannot have; NotMeasuredError
+// for a measurement the heap does not offer.
 std::unique_ptr<Kernel> make_kernel(const KernelConfig& config);
 
 // The heaps make_kernel knows, in the order they are shown.

@@ -104,8 +104,8 @@ def test_a_malloc_that_tells_no_usable_size_keeps_its_other_figures(
 
 def test_a_trace_of_many_batches_has_the_peak_of_one(workloads: Path) -> None:
     def answer(*words: str) -> dict[str, Any]:
-        command = [_native.replay_executable(), "--trace", shipped(workloads, "clang")]
-        command += ["--heap", "malloc", "--measure", "time", *words]  # type: ignore[list-item]
+        child, trace = str(_native.replay_executable()), str(shipped(workloads, "clang"))
+        command = [child, "--trace", trace, "--heap", "malloc", "--measure", "time", *words]
         told = subprocess.run(command, check=True, capture_output=True, env={"LC_ALL": "C"})
         return dict(json.loads(told.stdout))
 

@@ -356,7 +356,7 @@ def test_a_child_that_outlives_the_command_is_said_to_go_on(
     programs: Programs, tmp_path: Path
 ) -> None:
     # The second one gives the first the time to begin: what never began leaves no capture.
-    shell = ["sh", "-c", f"{programs('churn')} 100000000 & {programs('churn')} 300000"]
+    shell = ["sh", "-c", f"{programs('churn')} 20000000 & {programs('churn')} 2000000"]
     capture = record(shell, output=tmp_path, env=environment())
     goers = [line for line in capture.warnings if "goes on; it is no longer recorded" in line]
     assert goers

@@ -73,8 +73,8 @@ def record(
         stage.preload_into(environment)
         process = _run(words, environment, cwd, stage, duration)
         survivors = stage.survivors(process)
+        stage.stop()  # also for a child that has yet to begin
         if survivors:
-            stage.stop()
             time.sleep(_GRACE_S)
         warnings = stage.gather(place, process, program)
     finally:

@@ -40,6 +40,7 @@ class Stage:
         self.captures.mkdir()
         self.captures.chmod(0o1777)
         self.gathered: list[Path] = []
+        self._holds_captures = False  # the only copy of some
         control = self.captures / "control"
         control.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
         control.chmod(0o666)
@@ -63,6 +64,8 @@ class Stage:
         """Moves the captures to their place; returns what to warn of."""
         headers = []
         warnings = []
+        self._holds_captures = True
+        has_failed = False
         for path in sorted(self.captures.glob(f"*{CAPTURE_SUFFIX}")):
             target = place / path.name
             try:
@@ -70,6 +73,7 @@ class Stage:
                 shutil.copyfile(path, target)
             except (Error, OSError) as error:
                 target.unlink(missing_ok=True)
+                has_failed = True
                 warnings.append(
                     f"a capture was not fetched: {error}; it is still in {self.captures}, "
                     f"`alloclab seal` makes a trace of it there"
@@ -77,6 +81,7 @@ class Stage:
                 continue
             headers.append(header)
             self.gathered.append(target)
+        self._holds_captures = has_failed
         images = [{"kind": "spawn", "path": program, "pid": process.pid, "wall_ns": 0}]
         images += [image for header in headers for image in header["images"]]
         warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]
@@ -96,10 +101,9 @@ class Stage:
         return found
 
     def remove(self, *, keep_library: bool) -> None:
-        """Removes the stage; captures that were not fetched keep it in being."""
+        """Removes the stage, unless captures in it could not be fetched."""
         self._control.close()
-        fetched = {path.name for path in self.gathered}
-        if any(path.name not in fetched for path in self.captures.glob(f"*{CAPTURE_SUFFIX}")):
+        if self._holds_captures:
             return
         if keep_library:  # a program that goes on may start others, whose loader looks for it
             shutil.rmtree(self.captures, ignore_errors=True)

@@ -106,7 +106,8 @@ class Stage:
         if self._holds_captures:
             return
         if keep_library:  # a program that goes on may start others, whose loader looks for it
-            shutil.rmtree(self.captures, ignore_errors=True)
+            for path in self.captures.glob(f"*{CAPTURE_SUFFIX}"):  # the word to stop stays
+                path.unlink(missing_ok=True)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -145,6 +145,9 @@ bool open_capture() {
     process.can_read_cycles = has_invariant_cycles();
     if (!read_settings())
         return false;
+    map_control();
+    if (process.control != nullptr && process.control->stop != 0)
+        return false; // the recording is over: the program goes on unrecorded
     const int created = create_file();
     if (created < 0) {
         warn("cannot create a capture in ALLOCLAB_RECORD_DIR", settings().directory);
@@ -156,7 +159,6 @@ bool open_capture() {
         system_call(SYS_unlink, address_argument(process.path));
         return false;
     }
-    map_control();
     fill_header();
     return true;
 }

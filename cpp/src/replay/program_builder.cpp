@@ -62,14 +62,6 @@ void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
     note_peaks();
 }
 
-[[gnu::always_inline]] inline std::uint32_t ProgramBuilder::new_slot(std::uint64_t object) {
-    const std::uint32_t slot = slots_.insert(object);
-    if (slot >= state_.size()) {
-        state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
-    }
-    return slot;
-}
-
 [[gnu::always_inline]] inline void ProgramBuilder::add_allocation(const Event& event) {
     const std::uint32_t slot = new_slot(event.object);
     state_[slot] = {event.size, 0};

@@ -5,15 +5,10 @@
 
 #include <alloclab/base/units.hpp>
 
-#include <algorithm>
-
 namespace alloclab {
 
 std::uint32_t ProgramBuilder::new_region(std::uint64_t object, std::uint64_t size) {
-    const std::uint32_t slot = slots_.insert(object);
-    if (slot >= state_.size()) {
-        state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
-    }
+    const std::uint32_t slot = new_slot(object);
     state_[slot] = {size, SlotState::region};
     return slot;
 }

@@ -5,6 +5,7 @@
 #include <alloclab/replay/slot_map.hpp>
 #include <alloclab/trace/reader.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -19,7 +20,7 @@ enum class Touch : std::uint8_t {
 };
 
 // Decodes a trace, chunk after chunk, into programs to replay.
-// Cost: under 10 ns an event; memory follows the live objects and one batch.
+// Cost: some 12 ns an event (docs/benchmarks.md); memory follows the live objects and one batch.
 class ProgramBuilder {
 public:
     struct Options {
@@ -69,7 +70,14 @@ private:
     const Touched* touched_row();
     std::uint64_t pages_to_touch(const Touched* row, std::uint64_t size, WideOp& wide) const;
     std::uint32_t slot_of(std::uint64_t object, bool is_region, const ChunkColumns& chunk);
-    std::uint32_t new_slot(std::uint64_t object);
+    // A slot for a new object, its state to be set by the caller.
+    [[gnu::always_inline]] std::uint32_t new_slot(std::uint64_t object) {
+        const std::uint32_t slot = slots_.insert(object);
+        if (slot >= state_.size()) {
+            state_.resize(std::max<std::size_t>(slot + std::size_t{1}, state_.size() * 2));
+        }
+        return slot;
+    }
     std::uint32_t new_region(std::uint64_t object, std::uint64_t size);
     [[noreturn]] void fail(const ChunkColumns& chunk, const char* reason) const;
     void note_peaks();

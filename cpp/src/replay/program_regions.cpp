@@ -3,8 +3,6 @@
 // The builder's part for memory the program mapped itself, and for the rarer calls.
 #include <alloclab/replay/program_builder.hpp>
 
-#include <alloclab/base/units.hpp>
-
 namespace alloclab {
 
 std::uint32_t ProgramBuilder::new_region(std::uint64_t object, std::uint64_t size) {

@@ -20,7 +20,6 @@ enum class OpCode : std::uint8_t {
 // reused last in, first out, so that the table stays as small as the peak of live objects.
 struct alignas(8) Op {
     static constexpr std::uint32_t code_bits = 3;
-    static constexpr std::uint64_t max_size = (std::uint64_t{1} << (32 - code_bits)) - 1;
 
     std::uint32_t slot;
     std::uint32_t word; // code, then size

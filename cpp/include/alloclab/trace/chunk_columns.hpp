@@ -27,7 +27,6 @@ public:
                  std::uint64_t first_object, std::uint64_t first_time_ns, std::string place);
 
     std::uint64_t events() const { return events_; }
-    std::uint64_t first_object() const { return first_object_; }
 
     // The code of each event.
     std::span<const std::uint8_t> codes() const {

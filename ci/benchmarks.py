@@ -5,7 +5,8 @@
 
 All ratios are taken in one run, from interleaved repeats; a figure that misses what is asked of it
 is written like the others. Needs the lab installed in this Python, its peers, and for the loops
-google-benchmark. Takes some ten minutes on two cores; nothing else should run meanwhile.
+google-benchmark. A part of the page is a function here or in a `benchmark_<part>.py` beside it, and
+a line in `PARTS`. Takes some ten minutes on two cores; nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -19,46 +20,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import alloclab as al
 import fidelity
-from alloclab import _native
+from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child, loop_times
 from record_workloads import WORKLOADS, prepare_workload, without_output
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-SHIPPED = ("cc1plus", "clang", "freeciv")
-PEERS = (al.Glibc(), al.Jemalloc(), al.Mimalloc(), al.Tcmalloc())
-
-
-@dataclass
-class Row:
-    """One promise and what was measured of it."""
-
-    what: str
-    must: str
-    measured: str
-    is_met: bool | None  # None: a figure without a bound
-
-    def markdown(self) -> str:
-        verdict = {True: "yes", False: "**no**", None: ""}[self.is_met]
-        return f"| {self.what} | {self.must} | {self.measured} | {verdict} |"
-
-
-def child(trace: Path, heap: str, measure: str, **environment: str) -> dict[str, Any]:
-    """Runs the replay child once; returns its answer."""
-    command = [str(_native.replay_executable()), "--trace", str(trace), "--heap", heap]
-    answer = subprocess.run(
-        [*command, "--measure", measure, "--cpu", "1"],
-        capture_output=True,
-        check=True,
-        env={"PATH": "/usr/bin:/bin", **environment},
-    )
-    return dict(json.loads(answer.stdout))
 
 
 def recorder(repeats: int) -> list[Row]:
@@ -148,30 +119,7 @@ def driver(repeats: int) -> list[Row]:
 
 def loops(repeats: int) -> list[Row]:
     """The templated path in loops, against a ten-line inline bump."""
-    build = ROOT / "build" / "bench"
-    options = ["-G", "Ninja", "-DALLOCLAB_BENCH=ON"]
-    for command in (
-        ["cmake", "-S", str(ROOT), "-B", str(build), *options],
-        ["cmake", "--build", str(build), "--target", "alloclab_bench"],
-    ):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    answer = subprocess.run(
-        [
-            str(build / "cpp" / "bench" / "alloclab_bench"),
-            f"--benchmark_repetitions={repeats}",
-            "--benchmark_enable_random_interleaving=true",
-            "--benchmark_min_time=0.05",
-            "--benchmark_format=json",
-            "--benchmark_filter=bulk",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    times = {
-        each["run_name"]: each["cpu_time"]
-        for each in json.loads(answer.stdout)["benchmarks"]
-        if each.get("aggregate_name") == "median"
-    }
+    times = loop_times("bulk", repeats)
     rows = []
     for sizes in ("MixedSizes", "EqualSizes"):
         bump = times[f"bulk<InlineBump, {sizes}>"]
@@ -268,24 +216,26 @@ def render(rows: list[Row], details: list[str]) -> str:
     return "\n".join(lines)
 
 
+PARTS: dict[str, Callable[[int], Any]] = {
+    "recorder": recorder,
+    "driver": driver,
+    "loops": loops,
+    "comparisons": comparisons,
+    "across_mallocs": across_mallocs,
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts: dict[str, Callable[[int], Any]] = {
-        "recorder": recorder,
-        "driver": driver,
-        "loops": loops,
-        "comparisons": comparisons,
-        "across_mallocs": across_mallocs,
-    }
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--only", nargs="+", choices=parts, help="print these, write nothing")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="print these, write nothing")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     rows: list[Row] = []
     details: list[str] = []
-    for name in arguments.only or parts:
+    for name in arguments.only or PARTS:
         repeats = 3 if name == "across_mallocs" else arguments.repeats
-        found = parts[name](repeats)
+        found = PARTS[name](repeats)
         more, detail = found if isinstance(found, tuple) else (found, "")
         rows += more
         details += [detail] if detail else []

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/steps.sh"
 
 level=${1:-first}
-needed=(g++ libc6-dev libzstd-dev)                                # without them nothing builds
+needed=(g++ libc6-dev libzstd-dev nlohmann-json3-dev)             # without them nothing builds
 peers=(libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4)          # without them rows are missing
 extras=plot,pandas
 case $level in

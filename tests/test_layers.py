@@ -19,6 +19,7 @@ CPP_ORDER = [
     {"seal"},
     {"measure"},
     {"peers"},
+    {"compose"},
     {"replay"},
     {"bindings", "tools"},
 ]

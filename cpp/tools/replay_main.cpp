@@ -95,6 +95,8 @@ Arguments parse(int count, char** words) {
             session.trace = value;
         } else if (name == "--heap") {
             session.kernel.heap = value;
+        } else if (name == "--spec") {
+            session.kernel.spec = value;
         } else if (name == "--option") {
             arguments.options.push_back(parse_option(value));
         } else if (name == "--touch") {

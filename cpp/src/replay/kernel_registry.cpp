@@ -23,6 +23,7 @@ constexpr std::array entries{
     Entry{"freelist", make_freelist_kernel},
     Entry{"null", make_null_kernel},
     Entry{"pool", make_pool_kernel},
+    Entry{"composed", make_composed_kernel},
 };
 
 constexpr auto names = [] {

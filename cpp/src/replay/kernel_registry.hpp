@@ -14,5 +14,6 @@ std::unique_ptr<Kernel> make_arena_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_freelist_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_null_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_pool_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_composed_kernel(const KernelConfig& config);
 
 } // namespace alloclab

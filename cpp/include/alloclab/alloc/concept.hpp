@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace alloclab {
@@ -83,6 +84,36 @@ template <class A>
 concept Reporting = Allocator<A> && requires(const A& allocator) {
     { allocator.stats().reserved_bytes } -> std::convertible_to<std::size_t>;
     { allocator.stats().committed_bytes } -> std::convertible_to<std::size_t>;
+};
+
+// Where a request comes from, for allocators that keep it: a tag, and a line of a source file. The
+// strings outlive the allocator.
+struct AllocationSite {
+    const char* tag = nullptr;
+    const char* file = nullptr;
+    std::uint32_t line = 0;
+};
+
+// `allocate(size, alignment, site)` is `allocate`, told where the request comes from.
+template <class A>
+concept Noting = Allocator<A> && requires(A& allocator, std::size_t size, AllocationSite site) {
+    { allocator.allocate(size, size, site) }
+    noexcept->std::same_as<void*>;
+};
+
+// Called with each figure an allocator keeps.
+struct StatVisitor {
+    void (*visit)(void* context, const char* name, std::uint64_t value) = nullptr;
+    void* context = nullptr;
+    void operator()(const char* name, std::uint64_t value) const { visit(context, name, value); }
+};
+
+// `visit_stats(visitor)` calls the visitor for every figure the allocator keeps, those of the
+// allocators within it included: for those who keep more than `stats()` says.
+template <class A>
+concept Counting = Allocator<A> && requires(const A& allocator, StatVisitor visitor) {
+    { allocator.visit_stats(visitor) }
+    noexcept->std::same_as<void>;
 };
 
 // Settings by name, without the heap: `set` returns false, having changed nothing, for a name it

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <malloc.h>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace alloclab {
@@ -79,7 +80,9 @@ public:
     static constexpr std::string_view call_path = "templated";
     static constexpr bool has_memory = true;
 
-    explicit OwnHeap(const typename A::Options& options) : allocator_(options) {}
+    template <class... Arguments>
+    explicit OwnHeap(Arguments&&... arguments)
+        : allocator_(std::forward<Arguments>(arguments)...) {}
 
     static void* block(const Slot& slot) { return slot.at; }
     void* allocate(Slot& slot, std::size_t size) {
@@ -134,6 +137,10 @@ public:
         return {{"reserved_bytes", stats.reserved_bytes},
                 {"committed_bytes", stats.committed_bytes}};
     }
+
+protected:
+    A& allocator() { return allocator_; }
+    const A& allocator() const { return allocator_; }
 
 private:
     A allocator_;

@@ -28,7 +28,7 @@ struct ReplayCounts {
     std::uint64_t block_total_bytes = 0;
 };
 
-using NamedCount = std::pair<const char*, std::uint64_t>;
+using NamedCount = std::pair<std::string, std::uint64_t>;
 
 // What is measured in one child, and so what its kernel does beside the calls.
 enum class Measure : std::uint8_t {
@@ -49,7 +49,7 @@ public:
     // Replays program.ops[from, to).
     virtual void run(const Program& program, std::size_t from, std::size_t to) = 0;
 
-    // Which call path it takes: "malloc", "templated" or "none".
+    // Which call path it takes: "malloc", "templated", "type_erased" or "none".
     virtual std::string_view call_path() const = 0;
 
     // What the allocator says of itself; empty for foreign ones.
@@ -72,6 +72,7 @@ struct KernelConfig {
     Measure measure = Measure::time;
     Touch touch = Touch::recorded;
     std::span<const HeapOption> options;
+    std::string_view spec; // of the heap "composed": what `parse_allocator_spec` reads
 };
 
 // Builds the kernel for `config`.

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "recipe.hpp"
+
+#include <alloclab/base/error.hpp>
+#include <alloclab/compose/build_allocator.hpp>
+
+#include <array>
+
+namespace alloclab {
+
+namespace {
+
+std::array<std::span<const Recipe>, 1> all_recipes() {
+    return {leaf_recipes()};
+}
+
+} // namespace
+
+AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path) {
+    for (const std::span<const Recipe> group : all_recipes()) {
+        for (const Recipe& recipe : group) {
+            if (spec.name == recipe.name) {
+                SpecReader reader(spec, path);
+                AnyAllocator built = recipe.build(recipe.name, reader);
+                reader.finish();
+                return built;
+            }
+        }
+    }
+    std::string known;
+    for (const std::string_view name : known_allocators()) {
+        known += (known.empty() ? "" : ", ") + std::string(name);
+    }
+    throw Error("allocator " + path + ": \"" + spec.name + "\" is unknown; known: " + known);
+}
+
+AnyAllocator build_allocator(const AllocatorSpec& spec) {
+    return build_node(spec, spec.name);
+}
+
+std::vector<std::string_view> known_allocators() {
+    std::vector<std::string_view> names;
+    for (const std::span<const Recipe> group : all_recipes()) {
+        for (const Recipe& recipe : group) {
+            names.emplace_back(recipe.name);
+        }
+    }
+    return names;
+}
+
+} // namespace alloclab

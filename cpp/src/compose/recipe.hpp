@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <alloclab/compose/erase.hpp>
+#include <alloclab/compose/spec_reader.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace alloclab {
+
+// How one allocator is built from its node of a spec. `name` outlives the program.
+struct Recipe {
+    const char* name;
+    AnyAllocator (*build)(const char* name, SpecReader& reader);
+};
+
+// The recipe of an allocator that stands on a page source and is made from its options alone.
+template <class A> constexpr Recipe leaf(const char* name) {
+    return {name, [](const char* known, SpecReader& reader) {
+                return erase<A>(known, reader.options<typename A::Options>());
+            }};
+}
+
+// The recipe of a block around one child, called `upstream`, made from its options and that child;
+// it offers what the child offers.
+template <template <class> class Around> constexpr Recipe around(const char* name) {
+    using A = Around<AnyAllocator>;
+    return {name, [](const char* known, SpecReader& reader) {
+                AnyAllocator upstream = reader.child("upstream");
+                const Capabilities offered = Capabilities::of(upstream);
+                return erase_narrowed<A>(known, offered, reader.options<typename A::Options>(),
+                                         std::move(upstream));
+            }};
+}
+
+// The recipes, a group a file.
+std::span<const Recipe> leaf_recipes();
+
+// Builds the allocator of one node, its children with it.
+AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path);
+
+} // namespace alloclab

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "recipe.hpp"
+
+#include <alloclab/base/error.hpp>
+#include <alloclab/compose/spec_reader.hpp>
+
+#include <algorithm>
+
+namespace alloclab {
+
+namespace {
+
+bool contains(const std::vector<std::string_view>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+} // namespace
+
+SpecReader::SpecReader(const AllocatorSpec& spec, std::string path)
+    : spec_(spec), path_(std::move(path)) {}
+
+std::string_view SpecReader::text(std::string_view name, std::string_view otherwise) {
+    read_options_.push_back(name);
+    for (const auto& [known, value] : spec_.options) {
+        if (known == name) {
+            return value;
+        }
+    }
+    return otherwise;
+}
+
+AnyAllocator SpecReader::child(std::string_view name) {
+    read_children_.push_back(name);
+    for (const auto& [known, spec] : spec_.children) {
+        if (known == name) {
+            return build_node(spec, path_ + "." + known);
+        }
+    }
+    refuse("has no \"" + std::string(name) + "\"");
+}
+
+void SpecReader::finish() const {
+    for (const auto& option : spec_.options) {
+        if (!are_options_read_ && !contains(read_options_, option.first)) {
+            refuse("option \"" + option.first + "\" is unknown");
+        }
+    }
+    for (const auto& child : spec_.children) {
+        if (!contains(read_children_, child.first)) {
+            refuse("child \"" + child.first + "\" is unknown");
+        }
+    }
+}
+
+void SpecReader::refuse(const std::string& what) const {
+    throw Error("allocator " + path_ + ": " + what);
+}
+
+} // namespace alloclab

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from alloclab import allocators as al
 from alloclab.allocators import elf, find
+from alloclab.allocators.spec import allocator_option, size_option
 from alloclab.errors import NotInstalled, NotMeasured, UsageError
 
 SPECS: list[al.Allocator] = [
@@ -205,3 +208,56 @@ def test_a_library_with_malloc_is_accepted(build_library: Any) -> None:
     launch = al.Preload(library, environment={"A": "1"}).launch()
     assert launch.preload == (library,)
     assert launch.environment == {"A": "1"}
+
+
+@dataclass(frozen=True)
+class Around(al.Composed):
+    """A stack to test with: what a combinator's spec looks like."""
+
+    name = "around"
+    upstream: al.Allocator = allocator_option()
+    least: int | str = size_option("least_bytes", 16)
+
+
+@pytest.fixture
+def around(monkeypatch: pytest.MonkeyPatch) -> type[Around]:
+    monkeypatch.setitem(al.KNOWN, "around", Around)
+    return Around
+
+
+def test_a_stack_reads_back_both_ways(around: type[Around]) -> None:
+    spec = around(around(al.Arena(growth=1.5), least=32))
+    text = "around:upstream=(around:upstream=(arena:growth=1.5),least=32B)"
+    assert str(spec) == text
+    assert al.parse(text) == spec
+    assert al.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert hash(al.parse(text)) == hash(spec)
+
+
+def test_a_stack_reaches_the_child_as_one_spec(around: type[Around]) -> None:
+    launch = around(al.Freelist(block=32, blocks_per_chunk=8)).kernel()
+    assert launch.heap == "composed" and launch.spec is not None
+    options = {"block_bytes": "32", "blocks_per_chunk": "8"}
+    assert json.loads(launch.spec) == {
+        "allocator": "around",
+        "options": {"least_bytes": "16"},
+        "children": {"upstream": {"allocator": "freelist", "options": options}},
+    }
+    with pytest.raises(NotMeasured, match="around cannot serve malloc"):
+        around(al.Arena()).launch()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("around:upstream=(pool", "around: parentheses do not match"),
+        ("around:upstream=pool)", "around: parentheses do not match"),
+        ("around:least=3", "around needs 'upstream'"),
+        ("around:upstream=pool", "around: upstream: not an allocator: 'pool'"),
+        ("around:upstream=(glibc)", "upstream: glibc is a whole process's malloc and cannot be"),
+        ("around:upstream=" + "(around:upstream=" * 80, "parentheses do not match"),
+    ],
+)
+def test_a_stack_that_cannot_be_is_refused(around: type[Around], text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        al.parse(text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alloclab.allocators.own import Arena, Freelist, Null, OwnAllocator, Pool
+from alloclab.allocators.own import Arena, Composed, Freelist, Null, OwnAllocator, Pool
 from alloclab.allocators.peers import Glibc, Jemalloc, Mimalloc, Peer, Preload, Tcmalloc
 from alloclab.allocators.spec import Allocator, Launch
 from alloclab.errors import UsageError
@@ -15,6 +15,7 @@ __all__ = [
     "KNOWN",
     "Allocator",
     "Arena",
+    "Composed",
     "Freelist",
     "Glibc",
     "Jemalloc",
@@ -30,6 +31,9 @@ __all__ = [
     "parse",
 ]
 
+# As deep as the core takes a stack of allocators.
+MAX_DEPTH = 64
+
 KNOWN: dict[str, type[Allocator]] = {
     each.name: each
     for each in (Glibc, Jemalloc, Mimalloc, Tcmalloc, Pool, Arena, Freelist, Null, Preload)
@@ -42,31 +46,52 @@ def from_json(document: Mapping[str, Any]) -> Allocator:
     Raises:
         UsageError: an unknown allocator or setting; the message names it and the known ones.
     """
-    values = dict(document)
+    values = {
+        name: from_json(value) if isinstance(value, Mapping) and "allocator" in value else value
+        for name, value in document.items()
+    }
     return _known(values.pop("allocator", None)).from_fields(values)
 
 
 def parse(text: str) -> Allocator:
     """Builds a spec from the command line's form.
 
-    `glibc`, `jemalloc:narenas=1`, `arena:initial=1MiB,growth=1.5`, or the path of a library.
+    `glibc`, `jemalloc:narenas=1`, `arena:initial=1MiB,growth=1.5`, or the path of a library. An
+    allocator within another stands in parentheses: `limit:bytes=1MiB,upstream=(pool)`.
 
     Raises:
         UsageError: as `from_json`.
     """
-    if "/" in text.partition(":")[0] or text.endswith(".so"):
+    if "/" in text.partition(":")[0] or (text.endswith(".so") and "=" not in text):
         return Preload(text)
     name, _, rest = text.partition(":")
     kind = _known(name)
     if kind is Preload:
         return Preload(rest)
-    values = {}
-    for part in rest.split(",") if rest else ():
-        key, equals, value = part.partition("=")
+    values: dict[str, Any] = {}
+    for part in _split(name, rest) if rest else ():
+        key, equals, value = (word.strip() for word in part.partition("="))
         if not equals or not key:
             raise UsageError(f"{name}: not a setting: {part!r} (write name=value)")
-        values[key.strip()] = value.strip()
+        is_nested = value.startswith("(") and value.endswith(")")
+        values[key] = parse(value[1:-1]) if is_nested else value
     return kind.from_fields(values)
+
+
+def _split(name: str, text: str) -> list[str]:
+    """Splits at the commas that stand outside all parentheses."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if depth < 0 or depth > MAX_DEPTH:
+            break
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    if depth != 0:
+        raise UsageError(f"{name}: parentheses do not match: {text!r}")
+    return parts
 
 
 def _known(name: object) -> type[Allocator]:

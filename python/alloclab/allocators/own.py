@@ -5,6 +5,7 @@ everyone else's mallocs, and through its templated, sized kernel, which is a col
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from alloclab import _native
 from alloclab.allocators.elf import check_preloadable
 from alloclab.allocators.spec import (
     Allocator,
+    Json,
     Launch,
     count_option,
     flag_option,
@@ -25,6 +27,7 @@ from alloclab.errors import NotMeasured
 class OwnAllocator(Allocator):
     """An allocator of the lab's core: a heap of the replay child, and perhaps a malloc face."""
 
+    can_be_part: ClassVar[bool] = True
     has_malloc_face: ClassVar[bool] = True
 
     def launch(self) -> Launch:
@@ -44,8 +47,32 @@ class OwnAllocator(Allocator):
         return Launch(
             self.name,
             self.settings(),
+            self.part_environment(),
             library=_native.replay_executable(),
             huge_pages=self.wants_huge_pages(),
+        )
+
+    def core_spec(self) -> Json:
+        children = {name: child.core_spec() for name, child in self.children().items()}
+        spec: Json = {"allocator": self.name, "options": self.settings()}
+        return {**spec, "children": children} if children else spec
+
+
+@dataclass(frozen=True)
+class Composed(OwnAllocator):
+    """An allocator made of others. It is replayed through indirect calls, the type-erased path,
+    and has no malloc face.
+    """
+
+    has_malloc_face: ClassVar[bool] = False
+
+    def kernel(self) -> Launch:
+        return Launch(
+            "composed",
+            environment=self.part_environment(),
+            library=_native.replay_executable(),
+            huge_pages=self.wants_huge_pages(),
+            spec=json.dumps(self.core_spec()),
         )
 
 

@@ -17,14 +17,16 @@ from alloclab.units import exact_bytes, parse_bytes
 
 Json = dict[str, Any]
 
+_NO_PART = "{} is a whole process's malloc and cannot be part of a stack"
+
 
 @dataclass(frozen=True)
 class Launch:
     """How a measuring child is started for one allocator.
 
-    `heap` and `options` go on the child's command line, `environment` and `preload` into its
-    environment; `library` is the file that holds the allocator, for the fingerprint. Huge pages
-    are off unless the spec asks for them.
+    `heap`, `options` and `spec` go on the child's command line, `environment` and `preload` into
+    its environment; `library` is the file that holds the allocator, for the fingerprint. Huge
+    pages are off unless the spec asks for them.
     """
 
     heap: str
@@ -33,6 +35,7 @@ class Launch:
     preload: tuple[Path, ...] = ()
     library: Path | None = None
     huge_pages: bool = False
+    spec: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Allocator:
     """An allocator as a value: comparable, hashable, printable, JSON both ways."""
 
     name: ClassVar[str] = ""
+    can_be_part: ClassVar[bool] = False  # of a stack of allocators
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
@@ -63,6 +67,9 @@ class Allocator:
     def to_json(self) -> Json:
         """Returns the spec as plain JSON values, every field included."""
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        for name, value in values.items():
+            if isinstance(value, Allocator):
+                values[name] = value.to_json()
         return {"allocator": self.name, **values}
 
     @classmethod
@@ -78,6 +85,9 @@ class Allocator:
             if name not in known:
                 choices = f"knows {', '.join(known)}" if known else "has no settings"
                 raise UsageError(f"{cls.name} has no setting {name!r}: it {choices}")
+        for each in dataclasses.fields(cls):
+            if each.name not in values and each.default is dataclasses.MISSING:
+                raise UsageError(f"{cls.name} needs {each.name!r}")
         return cls(**values)
 
     def launch(self) -> Launch:
@@ -94,12 +104,33 @@ class Allocator:
         """Says how to measure its templated, sized path; None for everyone else's mallocs."""
         return None
 
+    def core_spec(self) -> Json:
+        """Returns what the core builds it from, as a part of a stack or live in this process.
+
+        Raises:
+            UsageError: it cannot be a part.
+            NotInstalled: a library it needs is not on this machine.
+        """
+        raise UsageError(_NO_PART.format(self.name))
+
+    def children(self) -> dict[str, Allocator]:
+        """Returns the allocators this one is composed of, by the names of their fields."""
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Allocator)}
+
     def wants_huge_pages(self) -> bool:
         """Whether a setting asks for huge pages, which children otherwise turn off."""
-        return any(
+        return any(child.wants_huge_pages() for child in self.children().values()) or any(
             each.metadata.get("huge_pages", False) and bool(getattr(self, each.name))
             for each in dataclasses.fields(self)
         )
+
+    def part_environment(self) -> dict[str, str]:
+        """Returns what a process must have in its environment when it builds this as a part."""
+        environment: dict[str, str] = {}
+        for child in self.children().values():
+            environment.update(child.part_environment())
+        return environment
 
     def settings(self) -> dict[str, str]:
         """Returns the set fields under the names the allocator itself gives them."""
@@ -121,6 +152,11 @@ def count_option(setting: str, default: int | None = None, huge_pages: bool = Fa
     """Declares a whole-number field; negative numbers are the allocator's to judge."""
     metadata = {"setting": setting, "read": _read_count}
     return field(default=default, metadata={**metadata, "huge_pages": huge_pages})
+
+
+def allocator_option() -> Any:
+    """Declares a field that is another allocator; it has no default."""
+    return field(metadata={"read": _read_allocator, "write": lambda value: f"({value})"})
 
 
 def ratio_option(setting: str, default: float | None = None) -> Any:
@@ -156,6 +192,14 @@ def _read_count(value: Any) -> int:
         return int(value)
     except (TypeError, ValueError):
         raise UsageError(f"not a whole number: {value!r}") from None
+
+
+def _read_allocator(value: Any) -> Allocator:
+    if not isinstance(value, Allocator):
+        raise UsageError(f"not an allocator: {value!r}")
+    if not value.can_be_part:
+        raise UsageError(_NO_PART.format(value.name))
+    return value
 
 
 def _read_ratio(value: Any) -> float:

@@ -52,6 +52,8 @@ class Order:
         words = ["--trace", str(self.trace), "--heap", self.launch.heap]
         for name, value in self.launch.options.items():
             words += ["--option", f"{name}={value}"]
+        if self.launch.spec is not None:
+            words += ["--spec", self.launch.spec]
         words += ["--touch", self.touch, "--measure", self.measure, "--samples", str(self.samples)]
         if self.mapped:
             words.append("--mapped")

@@ -92,15 +92,17 @@ def _page_faults(parts: Parts) -> list[int]:
     return [int(answer["page_faults"]) for answer in parts.footprint_answers()]
 
 
-def _batches_ns(parts: Parts, part: str) -> list[float]:
+def _batches_ns(parts: Parts, part: str, path: str = "malloc") -> list[float]:
     """CPU time an event, less that of the null replay of the same round."""
     pairs = list(zip(parts.all(part), parts.all("null"), strict=False))
     times = []
     for answer, null in pairs:
         if answer["measure"] != "time":
             raise NotMeasured(parts.declined.get("time", "time was not measured"))
-        if (answer["call_path"] == "templated") != (part == "kernel"):
-            raise NotMeasured("it cannot serve malloc: only its templated path runs")
+        if answer["call_path"] != path:
+            taken = str(answer["call_path"]).replace("_", "-")
+            reason = "it cannot serve malloc" if path == "malloc" else f"it has no {path} kernel"
+            raise NotMeasured(f"{reason}: only its {taken} path runs")
         batch_ns = answer["cpu_ns"] - null["cpu_ns"]
         if batch_ns < SHORTEST_BATCH_NS:
             raise NotMeasured(f"too short to time: {max(batch_ns, 0) / 1000:.0f} us above the null")
@@ -206,8 +208,15 @@ METRICS: dict[str, Metric] = {
     "templated_ns_per_event": Metric(
         "ns",
         False,
-        lambda parts: _batches_ns(parts, "kernel"),
+        lambda parts: _batches_ns(parts, "kernel", "templated"),
         "the same through the templated, sized kernel: not comparable with malloc's",
+        "kernel",
+    ),
+    "type_erased_ns_per_event": Metric(
+        "ns",
+        False,
+        lambda parts: _batches_ns(parts, "kernel", "type_erased"),
+        "the same of a composed stack, through indirect calls: not comparable with malloc's",
         "kernel",
     ),
     "reserved_bytes": _of_stats("reserved_bytes", "mapped at the end"),

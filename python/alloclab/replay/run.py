@@ -91,7 +91,8 @@ class Run:
                     count, size = answer["failed_allocations"], answer.get("failed_bytes", 0)
                     first = next(iter(self.answers.get("time", ())), answer)
                     is_other = first["call_path"] != answer["call_path"]
-                    path = " on its templated path" if is_other else ""
+                    taken = str(answer["call_path"]).replace("_", "-")
+                    path = f" on its {taken} path" if is_other else ""
                     lines[f"{count:,} requests ({size:,} bytes) failed{path}"] = None
                 if answer.get("touch_fallback") and part != "null":
                     lines["the trace does not know what was touched: a byte a page was"] = None

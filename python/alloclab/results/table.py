@@ -108,6 +108,7 @@ COLUMNS: tuple[Column, ...] = (
     value_column("events_per_s", "events/s", _millions),
     value_column("page_faults", "faults", format_count),
     value_column("templated_ns_per_event", "templated ns", _two_digits),
+    value_column("type_erased_ns_per_event", "type-erased ns", _two_digits),
 )
 
 

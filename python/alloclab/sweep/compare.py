@@ -19,7 +19,12 @@ from alloclab.sweep.comparison import Comparison
 from alloclab.sweep.progress import ProgressBar
 from alloclab.traces import open_trace
 
-RATIO_METRICS = ("peak_footprint_bytes", "ns_per_event", "templated_ns_per_event")
+RATIO_METRICS = (
+    "peak_footprint_bytes",
+    "ns_per_event",
+    "templated_ns_per_event",
+    "type_erased_ns_per_event",
+)
 TESTED_METRICS = ("ns_per_event",)
 
 
@@ -146,7 +151,7 @@ def _time(subjects: list[Subject], null: NullReplay, repeats: int, bar: Progress
             subject.measure("time")
             bar.end()
             if subject.has_kernel:
-                bar.begin(f"{subject.allocator} templated, {suffix}")
+                bar.begin(f"{subject.allocator} as a part, {suffix}")
                 subject.measure_kernel("time")
                 bar.end()
 
@@ -240,7 +245,7 @@ def _relate(run: Run, base: Run | None) -> tuple[dict[str, Figure], dict[str, fl
         return ratios, p_values
     for name in RATIO_METRICS:
         # The kernel's time is over the baseline's malloc: what a program gains by calling it.
-        other = "ns_per_event" if name == "templated_ns_per_event" else name
+        other = "ns_per_event" if name.endswith("_ns_per_event") else name
         if name not in run.metrics:
             continue
         try:

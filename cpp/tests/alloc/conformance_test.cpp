@@ -8,7 +8,7 @@
 namespace alloclab {
 
 using Cases =
-    ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase, PoolCase>;
+    ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase, PoolCase, TlsfCase>;
 
 } // namespace alloclab
 

@@ -5,6 +5,7 @@
 #include <alloclab/alloc/freelist.hpp>
 #include <alloclab/alloc/null.hpp>
 #include <alloclab/alloc/pool.hpp>
+#include <alloclab/alloc/tlsf.hpp>
 
 namespace alloclab {
 
@@ -36,6 +37,13 @@ struct FreelistCase {
 
 struct CheckedFreelistCase : FreelistCase {
     template <PageSource Source> using Of = Freelist<Source, true>;
+};
+
+struct TlsfCase {
+    template <PageSource Source> using Of = Tlsf<Source>;
+    static constexpr std::size_t max_size = std::size_t{1} << 20;
+    static constexpr std::size_t max_alignment = 16384;
+    static TlsfOptions options() { return {}; }
 };
 
 struct PoolCase {

@@ -40,25 +40,6 @@ bool FreelistOptions::set(std::string_view name, std::string_view value) noexcep
     return false;
 }
 
-void ShardList::push_front(FreelistShard* shard) noexcept {
-    shard->previous = nullptr;
-    shard->next = first;
-    (first != nullptr ? first->previous : last) = shard;
-    first = shard;
-}
-
-void ShardList::push_back(FreelistShard* shard) noexcept {
-    shard->next = nullptr;
-    shard->previous = last;
-    (last != nullptr ? last->next : first) = shard;
-    last = shard;
-}
-
-void ShardList::unlink(FreelistShard* shard) noexcept {
-    (shard->next != nullptr ? shard->next->previous : last) = shard->previous;
-    (shard->previous != nullptr ? shard->previous->next : first) = shard->next;
-}
-
 FreelistGeometry::FreelistGeometry(const FreelistOptions& options, bool has_live_bits) noexcept {
     block_bytes = align_up(std::clamp(options.block_bytes, sizeof(FreeBlock), max_block_bytes),
                            alignof(FreeBlock));

@@ -8,7 +8,8 @@
 namespace alloclab {
 
 using Cases =
-    ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase, PoolCase, TlsfCase>;
+    ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase, PoolCase,
+                     TlsfCase, BuddyCase, SlabCase, PageAllocatorCase, PlatformCase>;
 
 } // namespace alloclab
 

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <support/remembering.hpp>
+
 #include <alloclab/alloc/arena.hpp>
+#include <alloclab/alloc/buddy.hpp>
 #include <alloclab/alloc/freelist.hpp>
 #include <alloclab/alloc/null.hpp>
+#include <alloclab/alloc/page_allocator.hpp>
+#include <alloclab/alloc/platform.hpp>
 #include <alloclab/alloc/pool.hpp>
+#include <alloclab/alloc/slab.hpp>
 #include <alloclab/alloc/tlsf.hpp>
 
 namespace alloclab {
@@ -44,6 +50,37 @@ struct TlsfCase {
     static constexpr std::size_t max_size = std::size_t{1} << 20;
     static constexpr std::size_t max_alignment = 16384;
     static TlsfOptions options() { return {}; }
+};
+
+struct BuddyCase {
+    template <PageSource Source> using Of = Buddy<Source>;
+    static constexpr std::size_t max_size = std::size_t{1} << 19;
+    static constexpr std::size_t max_alignment = 16384;
+    static BuddyOptions options() { return {.region_bytes = std::size_t{1} << 20}; }
+};
+
+struct SlabCase : FreelistCase {
+    template <PageSource Source> using Of = Slab<Source>;
+    static SlabOptions options() {
+        return {.object_bytes = 96, .slab_bytes = 4096, .retained_slabs = 2};
+    }
+};
+
+struct PageAllocatorCase {
+    template <PageSource Source> using Of = PageAllocator<Source>;
+    static constexpr std::size_t max_size = std::size_t{1} << 17;
+    static constexpr std::size_t max_alignment = 16384;
+    static constexpr std::size_t exhausting_bytes = 4000;
+    static PageAllocatorOptions options() { return {}; }
+};
+
+// malloc cannot end the life of all blocks at once; the tests leave some behind.
+struct PlatformCase {
+    template <PageSource Source> using Of = Remembering<Platform>;
+    static constexpr bool is_sourceless = true;
+    static constexpr std::size_t max_size = std::size_t{1} << 20;
+    static constexpr std::size_t max_alignment = 16384;
+    static PlatformOptions options() { return {}; }
 };
 
 struct PoolCase {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/chain.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -47,15 +49,7 @@ struct FreelistShard {
     bool is_full;               // in the list of chunks without a free block
 };
 
-// Chunks linked by their own heads.
-struct ShardList {
-    FreelistShard* first = nullptr;
-    FreelistShard* last = nullptr;
-
-    void push_front(FreelistShard* shard) noexcept;
-    void push_back(FreelistShard* shard) noexcept;
-    void unlink(FreelistShard* shard) noexcept;
-};
+using ShardList = Chain<FreelistShard>;
 
 // Where things stand in a chunk. All chunks of a freelist are alike.
 struct FreelistGeometry {

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/alloc/stats_counts.hpp>
+
+namespace alloclab {
+
+void StatsCounts::visit(StatVisitor visitor) const noexcept {
+    visitor("owns_ops", owns_ops);
+    visitor("allocate_ops", allocate_ops);
+    visitor("allocate_ok_ops", allocate_ok_ops);
+    visitor("aligned_allocate_ops", aligned_allocate_ops);
+    visitor("aligned_allocate_ok_ops", aligned_allocate_ok_ops);
+    visitor("resize_ops", resize_ops);
+    visitor("resize_ok_ops", resize_ok_ops);
+    visitor("expand_ops", expand_ops);
+    visitor("expand_ok_ops", expand_ok_ops);
+    visitor("reallocate_ops", reallocate_ops);
+    visitor("reallocate_ok_ops", reallocate_ok_ops);
+    visitor("reallocate_in_place_ops", reallocate_in_place_ops);
+    visitor("deallocate_ops", deallocate_ops);
+    visitor("reset_ops", reset_ops);
+    visitor("used_bytes", used_bytes);
+    visitor("high_tide_bytes", high_tide_bytes);
+    visitor("allocated_bytes", allocated_bytes);
+    visitor("deallocated_bytes", deallocated_bytes);
+    visitor("expanded_bytes", expanded_bytes);
+    visitor("contracted_bytes", contracted_bytes);
+    visitor("moved_bytes", moved_bytes);
+    visitor("not_moved_bytes", not_moved_bytes);
+    visitor("slack_bytes", slack_bytes);
+}
+
+namespace {
+
+// "size_up_to_<bytes>_ops", zero terminated.
+struct ClassName {
+    char text[40] = "size_up_to_";
+
+    explicit ClassName(std::size_t class_idx) noexcept {
+        const std::uint64_t largest =
+            class_idx >= 64 ? UINT64_MAX : (std::uint64_t{1} << class_idx) - 1;
+        char digits[20];
+        std::size_t digit_count = 0;
+        std::uint64_t rest = largest;
+        do {
+            digits[digit_count++] = static_cast<char>('0' + rest % 10);
+            rest /= 10;
+        } while (rest != 0);
+        std::size_t length = std::string_view(text).size();
+        while (digit_count != 0) {
+            text[length++] = digits[--digit_count];
+        }
+        for (const char letter : std::string_view("_ops")) {
+            text[length++] = letter;
+        }
+    }
+};
+
+} // namespace
+
+void SizeHistogram::visit(StatVisitor visitor) const noexcept {
+    for (std::size_t class_idx = 0; class_idx < class_count; ++class_idx) {
+        if (counts_[class_idx] != 0) {
+            visitor(ClassName(class_idx).text, counts_[class_idx]);
+        }
+    }
+}
+
+} // namespace alloclab

@@ -7,11 +7,13 @@
  * `alloclab_plugin` can be replayed, composed with the lab's own blocks and used from Python; it
  * may be written in any language that can export C functions. Plain C, and nothing of the lab.
  *
- *     const alloclab_allocator* alloclab_plugin(void);
+ * The table and the strings it points to live as long as the library, which is never unloaded. A
+ * function the allocator does not have is null, not one that fails; only `allocate` and
+ * `deallocate` are required, and of a plugin `create` and `destroy`. No function may throw or
+ * unwind, but for `create`: what a C++ one throws is reported as its error.
  *
- * The table and the strings it points to live as long as the library. A function the allocator does
- * not have is null, not one that fails; only `allocate` and `deallocate` are required, and of a
- * plugin `create` and `destroy`. No function may throw or unwind.
+ * Unless its flags say more, an allocator is called by one thread at a time. Several may be created
+ * from one library.
  */
 
 #include <stddef.h>
@@ -21,9 +23,16 @@
 extern "C" {
 #endif
 
-/* Raised when the meaning of a field changes. New fields are appended and found by `table_bytes`.
- */
+/* Raised when the meaning of a field changes. New fields are appended and found by `table_bytes`: a
+ * table that ends early has none of what would follow, one that goes on is read as far as known. */
 #define ALLOCLAB_ABI_VERSION 1u
+
+/* Before the definition of `alloclab_plugin`, where symbols are otherwise kept within a library. */
+#if defined(__GNUC__)
+#define ALLOCLAB_EXPORT __attribute__((visibility("default")))
+#else
+#define ALLOCLAB_EXPORT
+#endif
 
 /* Flags of a table. */
 #define ALLOCLAB_THREAD_SAFE 1u /* any function may be called from any thread at any time */
@@ -70,7 +79,7 @@ typedef struct alloclab_allocator {
     /* Takes back what `allocate` gave for the same size and alignment; null is ignored. */
     void (*deallocate)(void* self, void* block, size_t size, size_t alignment);
 
-    /* From here on everything is optional. */
+    /* From here on everything is optional; a table may end before any of these. */
 
     /* Changes a block's size where it stands: 1, or 0 having changed nothing. */
     int (*resize)(void* self, void* block, size_t old_size, size_t new_size, size_t alignment);
@@ -90,6 +99,9 @@ typedef struct alloclab_allocator {
     /* Calls the visitor for every figure. `reserved_bytes` and `committed_bytes` are understood. */
     void (*visit_stats)(const void* self, alloclab_stat_visitor visitor);
 } alloclab_allocator;
+
+/* What a plugin defines: returns its table. */
+ALLOCLAB_EXPORT const alloclab_allocator* alloclab_plugin(void);
 
 typedef const alloclab_allocator* (*alloclab_plugin_function)(void);
 

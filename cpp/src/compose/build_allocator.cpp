@@ -10,8 +10,11 @@ namespace alloclab {
 
 namespace {
 
-std::array<std::span<const Recipe>, 1> all_recipes() {
-    return {leaf_recipes()};
+auto all_recipes() {
+    return std::array{
+        leaf_recipes(),
+        plugin_recipes(),
+    };
 }
 
 } // namespace

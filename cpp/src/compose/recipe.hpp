@@ -37,6 +37,7 @@ template <template <class> class Around> constexpr Recipe around(const char* nam
 
 // The recipes, a group a file.
 std::span<const Recipe> leaf_recipes();
+std::span<const Recipe> plugin_recipes();
 
 // Builds the allocator of one node, its children with it.
 AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path);

@@ -3,6 +3,9 @@
 
 #include <alloclab/alloc/option_text.hpp>
 
+#include <array>
+#include <utility>
+
 namespace alloclab {
 namespace {
 
@@ -24,22 +27,55 @@ bool parse_growth(std::string_view text, double& out) {
     return true;
 }
 
-bool parse_reset_mode(std::string_view text, ResetMode& out) {
-    if (text == "free_all") {
-        out = ResetMode::free_all;
-    } else if (text == "retain_capacity") {
-        out = ResetMode::retain_capacity;
-    } else if (text == "retain_with_limit") {
-        out = ResetMode::retain_with_limit;
-    } else {
-        return false;
+// Reads one of the names of an enumeration.
+template <class Value, std::size_t count>
+bool parse_name(std::string_view text,
+                const std::array<std::pair<std::string_view, Value>, count>& names, Value& out) {
+    for (const auto& [name, value] : names) {
+        if (name == text) {
+            out = value;
+            return true;
+        }
     }
-    return true;
+    return false;
 }
+
+constexpr std::array<std::pair<std::string_view, ResetMode>, 3> reset_names{{
+    {"free_all", ResetMode::free_all},
+    {"retain_capacity", ResetMode::retain_capacity},
+    {"retain_with_limit", ResetMode::retain_with_limit},
+}};
+
+constexpr std::array<std::pair<std::string_view, ArenaPoison>, 3> poison_names{{
+    {"none", ArenaPoison::none},
+    {"fill", ArenaPoison::fill},
+    {"protect", ArenaPoison::protect},
+}};
 
 } // namespace
 
+bool ArenaOptions::set_preset(std::string_view name) noexcept {
+    ArenaOptions preset;
+    preset.poison = poison;
+    if (name == "page_chain" || name == "lexlang" || name == "swiftlang") {
+        preset.growth = 1.0;
+        preset.max_chunk_bytes = preset.initial_bytes;
+    } else if (name == "roc") {
+        preset.growth = 1.5;
+        preset.max_chunk_bytes = std::size_t{1} << 30;
+        preset.extend = true;
+        preset.reset = ResetMode::retain_with_limit;
+    } else if (name != "doubling" && name != "weir") {
+        return false;
+    }
+    *this = preset;
+    return true;
+}
+
 bool ArenaOptions::set(std::string_view name, std::string_view value) noexcept {
+    if (name == "preset") {
+        return set_preset(value);
+    }
     if (name == "initial_bytes") {
         return parse_chunk_bytes(value, initial_bytes);
     }
@@ -49,11 +85,17 @@ bool ArenaOptions::set(std::string_view name, std::string_view value) noexcept {
     if (name == "max_chunk_bytes") {
         return parse_chunk_bytes(value, max_chunk_bytes);
     }
+    if (name == "extend") {
+        return parse_flag(value, extend);
+    }
     if (name == "reset") {
-        return parse_reset_mode(value, reset);
+        return parse_name(value, reset_names, reset);
     }
     if (name == "retain_limit_bytes") {
         return parse_bytes(value, retain_limit_bytes);
+    }
+    if (name == "poison") {
+        return parse_name(value, poison_names, poison);
     }
     return false;
 }

@@ -47,4 +47,13 @@ void FixedRegionSource::unmap(void* memory, std::size_t bytes) noexcept {
     }
 }
 
+bool FixedRegionSource::extend(void* memory, std::size_t bytes, std::size_t new_bytes) noexcept {
+    const std::size_t more_bytes = new_bytes - bytes;
+    if (static_cast<std::byte*>(memory) + bytes != next_ || more_bytes > free_bytes()) {
+        return false;
+    }
+    next_ += more_bytes;
+    return true;
+}
+
 } // namespace alloclab

@@ -89,4 +89,19 @@ bool OsPageSource::move(void* from, void* to, std::size_t bytes) noexcept {
     return ::mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
 }
 
+bool OsPageSource::extend(void* memory, std::size_t bytes, std::size_t new_bytes) noexcept {
+    const ErrnoKeeper keeper;
+    return ::mremap(memory, bytes, new_bytes, 0) == memory;
+}
+
+void OsPageSource::protect(void* memory, std::size_t bytes) noexcept {
+    const ErrnoKeeper keeper;
+    ::mprotect(memory, bytes, PROT_NONE);
+}
+
+void OsPageSource::unprotect(void* memory, std::size_t bytes) noexcept {
+    const ErrnoKeeper keeper;
+    ::mprotect(memory, bytes, PROT_READ | PROT_WRITE);
+}
+
 } // namespace alloclab

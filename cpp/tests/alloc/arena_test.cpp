@@ -13,7 +13,7 @@ namespace alloclab {
 namespace {
 
 using Counting = CountingSource<OsPageSource>;
-using CountedArena = Arena<SourceRef<Counting>>;
+using CountedArena = PackedArena<SourceRef<Counting>>;
 
 ArenaOptions growing(double growth, std::size_t initial_bytes = 64_KiB,
                      std::size_t max_chunk_bytes = 64_MiB) {
@@ -24,18 +24,20 @@ ArenaOptions growing(double growth, std::size_t initial_bytes = 64_KiB,
     return options;
 }
 
-static_assert(!std::is_move_constructible_v<Arena<>>, "row R22: it must not be moved after init");
-static_assert(Resizable<Arena<>> && Rewindable<Arena<>> && Zeroing<Arena<>> && Owning<Arena<>>);
+static_assert(!std::is_move_constructible_v<PackedArena<>>,
+              "row R22: it must not be moved after init");
+static_assert(Resizable<PackedArena<>> && Rewindable<PackedArena<>> && Zeroing<PackedArena<>> &&
+              Owning<PackedArena<>>);
 
 // The first four goldens are lex-lang's own (its page is 64 KiB); alignment 1 as there.
 TEST(Arena, an_empty_arena_has_no_page) {
-    Arena<> arena;
+    PackedArena<> arena;
     EXPECT_EQ(arena.stats().chunk_count, 0U);
     EXPECT_EQ(arena.stats().used_bytes, 0U);
 }
 
 TEST(Arena, the_first_allocation_makes_one_page_and_counts_its_bytes) {
-    Arena<> arena;
+    PackedArena<> arena;
     arena.allocate(16, 1);
     EXPECT_EQ(arena.stats().chunk_count, 1U);
     EXPECT_EQ(arena.stats().used_bytes, 16U);
@@ -43,7 +45,7 @@ TEST(Arena, the_first_allocation_makes_one_page_and_counts_its_bytes) {
 }
 
 TEST(Arena, what_does_not_fit_the_page_begins_another_and_its_tail_is_counted) {
-    Arena<> arena(growing(1.0, 64_KiB, 64_KiB));
+    PackedArena<> arena(growing(1.0, 64_KiB, 64_KiB));
     arena.allocate(64_KiB - 100, 1);
     arena.allocate(200, 1);
     const ArenaStats stats = arena.stats();
@@ -55,7 +57,7 @@ TEST(Arena, what_does_not_fit_the_page_begins_another_and_its_tail_is_counted) {
 }
 
 TEST(Arena, a_request_above_the_page_gets_one_of_its_own) { // lex-lang panics
-    Arena<> arena(growing(1.0, 64_KiB, 64_KiB));
+    PackedArena<> arena(growing(1.0, 64_KiB, 64_KiB));
     arena.allocate(8, 8);
     void* const large = arena.allocate(100000, 8);
     ASSERT_NE(large, nullptr);
@@ -68,7 +70,7 @@ TEST(Arena, a_request_above_the_page_gets_one_of_its_own) { // lex-lang panics
 // Weir: p2 == p1 + 8, and 9000 times 8 bytes force growth.
 // Row S5, W10: a bump of the cursor, and no header.
 TEST(Arena, equal_blocks_stand_side_by_side) {
-    Arena<> arena;
+    PackedArena<> arena;
     auto* const first = static_cast<std::byte*>(arena.allocate(8, 8));
     auto* const second = static_cast<std::byte*>(arena.allocate(8, 8));
     EXPECT_EQ(second, first + 8);
@@ -81,7 +83,7 @@ TEST(Arena, equal_blocks_stand_side_by_side) {
 
 // Row W36: 64 KiB first, doubling, up to the largest chunk.
 TEST(Arena, chunks_double_up_to_the_limit) {
-    Arena<> arena(growing(2.0, 64_KiB, 256_KiB));
+    PackedArena<> arena(growing(2.0, 64_KiB, 256_KiB));
     std::size_t reserved_bytes = 0;
     for (const std::size_t chunk_bytes : {64_KiB, 128_KiB, 256_KiB, 256_KiB, 256_KiB}) {
         arena.allocate(chunk_bytes - sizeof(ArenaChunk), 1);
@@ -92,7 +94,7 @@ TEST(Arena, chunks_double_up_to_the_limit) {
 
 // Row L9: a page chain is growth 1.
 TEST(Arena, growth_one_is_a_chain_of_equal_pages) {
-    Arena<> arena(growing(1.0, 4_KiB));
+    PackedArena<> arena(growing(1.0, 4_KiB));
     for (int block_idx = 0; block_idx < 100; ++block_idx) {
         arena.allocate(2000, 8);
     }
@@ -104,7 +106,7 @@ TEST(Arena, growth_one_is_a_chain_of_equal_pages) {
 // for the newest block, which grows where it stands; so another block is allocated in between.
 TEST(Arena, a_growing_array_abandons_what_its_growth_predicts) {
     for (const double growth : {2.0, 1.5}) {
-        Arena<> arena(growing(2.0, 1_MiB));
+        PackedArena<> arena(growing(2.0, 1_MiB));
         const std::size_t first_bytes = 1024;
         std::size_t bytes = first_bytes;
         std::size_t between_bytes = 0;
@@ -128,7 +130,7 @@ TEST(Arena, a_growing_array_abandons_what_its_growth_predicts) {
 }
 
 TEST(Arena, a_growing_array_that_stays_the_newest_abandons_nothing) {
-    Arena<> arena(growing(2.0, 1_MiB));
+    PackedArena<> arena(growing(2.0, 1_MiB));
     void* const block = arena.allocate(1024, 16);
     std::size_t bytes = 1024;
     for (; bytes < 512_KiB; bytes *= 2) {
@@ -138,7 +140,7 @@ TEST(Arena, a_growing_array_that_stays_the_newest_abandons_nothing) {
 }
 
 TEST(Arena, only_the_newest_block_is_taken_back) { // Roc's SingleThreadArena does the same
-    Arena<> arena;
+    PackedArena<> arena;
     void* const first = arena.allocate(64, 16);
     void* const second = arena.allocate(64, 16);
     arena.deallocate(first, 64, 16);
@@ -188,7 +190,7 @@ TEST(Arena, a_rewind_ends_what_came_after_the_mark_and_keeps_capacity) { // row 
 }
 
 TEST(Arena, nested_marks_rewind_inside_out) {
-    Arena<> arena(growing(1.0, 4_KiB, 4_KiB));
+    PackedArena<> arena(growing(1.0, 4_KiB, 4_KiB));
     const ArenaMark outer = arena.mark();
     arena.allocate(3000, 16);
     const ArenaMark inner = arena.mark();
@@ -202,7 +204,7 @@ TEST(Arena, nested_marks_rewind_inside_out) {
 }
 
 TEST(Arena, a_rewind_spares_an_older_mapping_although_a_younger_one_was_freed) {
-    Arena<> arena(growing(1.0, 4_KiB, 4_KiB));
+    PackedArena<> arena(growing(1.0, 4_KiB, 4_KiB));
     auto* const kept = static_cast<char*>(arena.allocate(100000, 16));
     void* const freed = arena.allocate(100000, 16);
     const ArenaMark mark = arena.mark();
@@ -255,7 +257,7 @@ TEST(Arena, retain_with_limit_keeps_the_oldest_chunks_below_the_limit) {
 }
 
 TEST(Arena, committed_bytes_are_the_pages_ever_written) {
-    Arena<> arena(growing(2.0, 1_MiB));
+    PackedArena<> arena(growing(2.0, 1_MiB));
     arena.allocate(10000, 16);
     EXPECT_EQ(arena.stats().committed_bytes, align_up(10000 + sizeof(ArenaChunk), page_bytes));
     arena.reset(ResetMode::retain_capacity);

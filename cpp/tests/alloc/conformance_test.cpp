@@ -9,7 +9,7 @@ namespace alloclab {
 
 using Cases =
     ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase, PoolCase,
-                     TlsfCase, BuddyCase, SlabCase, PageAllocatorCase, PlatformCase>;
+                     TlsfCase, BuddyCase, SlabCase, PageAllocatorCase, PlatformCase, RocArenaCase>;
 
 } // namespace alloclab
 

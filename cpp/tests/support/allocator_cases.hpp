@@ -24,12 +24,23 @@ struct ArenaCase {
     static ArenaOptions options() { return {}; }
 };
 
-// Row L9: a chain of equal pages, larger requests on their own.
+// Row L9: a chain of equal pages, larger requests on their own; bytes packed.
 struct PagedArenaCase : ArenaCase {
+    template <PageSource Source> using Of = PackedArena<Source>;
     static ArenaOptions options() {
         ArenaOptions options;
-        options.growth = 1.0;
-        options.max_chunk_bytes = options.initial_bytes;
+        options.set_preset("page_chain");
+        return options;
+    }
+};
+
+// Chunks longer in place, and spare ones that fault.
+struct RocArenaCase : ArenaCase {
+    template <PageSource Source> using Of = Arena<Source, ArenaTraits{.is_checked = true}>;
+    static ArenaOptions options() {
+        ArenaOptions options;
+        options.set_preset("roc");
+        options.poison = ArenaPoison::protect;
         return options;
     }
 };

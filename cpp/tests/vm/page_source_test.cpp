@@ -144,6 +144,43 @@ TEST(FixedRegionSource, the_newest_range_comes_back_at_once_the_rest_when_all_is
     EXPECT_EQ(source.free_bytes(), all_bytes);
 }
 
+TEST(FixedRegionSource, only_the_newest_range_grows_and_only_into_the_region) {
+    std::vector<std::byte> region(10 * page_bytes);
+    FixedRegionSource source(region);
+    const std::size_t all_bytes = source.free_bytes();
+    void* const first = source.map(page_bytes, page_bytes);
+    void* const second = source.map(page_bytes, page_bytes);
+    EXPECT_FALSE(source.extend(first, page_bytes, 2 * page_bytes));
+    EXPECT_FALSE(source.extend(second, page_bytes, all_bytes));
+    EXPECT_TRUE(source.extend(second, page_bytes, all_bytes - page_bytes));
+    EXPECT_EQ(source.free_bytes(), 0U);
+    source.unmap(second, all_bytes - page_bytes);
+    EXPECT_EQ(source.free_bytes(), all_bytes - page_bytes);
+}
+
+TEST(OsPageSource, extends_into_free_address_space_and_never_over_a_mapping) {
+    CountingSource<OsPageSource> source;
+    auto* const whole = static_cast<std::byte*>(source.map(4 * page_bytes, page_bytes));
+    source.unmap(whole + 2 * page_bytes, page_bytes); // a hole of one page, then a page
+    EXPECT_FALSE(source.extend(whole, 2 * page_bytes, 4 * page_bytes));
+    ASSERT_TRUE(source.extend(whole, 2 * page_bytes, 3 * page_bytes));
+    whole[3 * page_bytes - 1] = std::byte{1};
+    EXPECT_EQ(source.extend_count(), 1U);
+    source.unmap(whole, 4 * page_bytes);
+    EXPECT_EQ(source.mapped_bytes(), 0U);
+}
+
+TEST(OsPageSource, protected_pages_keep_their_bytes) {
+    OsPageSource source;
+    auto* const memory = static_cast<char*>(source.map(page_bytes, page_bytes));
+    memory[0] = 7;
+    source.protect(memory, page_bytes);
+    EXPECT_DEATH(memory[0] = 8, "");
+    source.unprotect(memory, page_bytes);
+    EXPECT_EQ(memory[0], 7);
+    source.unmap(memory, page_bytes);
+}
+
 TEST(FixedRegionSource, a_region_smaller_than_a_page_gives_nothing) {
     std::byte region[64];
     FixedRegionSource source(region);
@@ -153,6 +190,9 @@ TEST(FixedRegionSource, a_region_smaller_than_a_page_gives_nothing) {
 TEST(ForwardingSource, passes_capabilities_through_and_invents_none) {
     EXPECT_TRUE(PurgingSource<LimitedSource<CountingSource<OsPageSource>>>);
     EXPECT_TRUE(MovingSource<SourceRef<OsPageSource>>);
+    EXPECT_TRUE(ProtectingSource<CountingSource<SourceRef<OsPageSource>>>);
+    EXPECT_TRUE(ExtendingSource<FailingSource<LimitedSource<FixedRegionSource>>>);
+    EXPECT_FALSE(ProtectingSource<FixedRegionSource>);
     EXPECT_TRUE(PageSource<CountingSource<FixedRegionSource>>);
     EXPECT_FALSE(PurgingSource<CountingSource<SourceRef<FixedRegionSource>>>);
     EXPECT_FALSE(ReservingSource<FailingSource<SourceRef<FixedRegionSource>>>);

@@ -17,8 +17,8 @@ struct ArenaChunk {
     std::size_t bytes;
     std::uintptr_t closed_at; // where the blocks end
     std::uintptr_t dirty_end; // where the bytes that were ever handed out end
-    std::size_t serial;       // of an oversize chunk; see ArenaMark
-    std::uintptr_t block;     // of an oversize chunk: its one block
+    std::size_t serial;   // its place in the chain, from 1; of oversize chunks a count of births
+    std::uintptr_t block; // of an oversize chunk: its one block
 
     std::uintptr_t first() const { return reinterpret_cast<std::uintptr_t>(this + 1); }
     std::uintptr_t end() const { return reinterpret_cast<std::uintptr_t>(this) + bytes; }
@@ -27,6 +27,7 @@ struct ArenaChunk {
         return address >= first() && address < end();
     }
 };
+static_assert(sizeof(ArenaChunk) % 16 == 0, "the first block is aligned without a gap");
 
 // Bytes a chunk must have for a block of `size` at `alignment`. Chunks start on pages.
 // Returns 0 when no mapping could be that large.
@@ -37,13 +38,6 @@ constexpr std::size_t chunk_bytes_for(std::size_t size, std::size_t alignment) {
     }
     return align_up(align_up(sizeof(ArenaChunk), alignment) + size, page_bytes);
 }
-
-// A point in an arena's life; only `Arena::mark` makes one that means something.
-struct ArenaMark {
-    ArenaChunk* chunk = nullptr;
-    std::uintptr_t cursor = 0;
-    std::size_t oversize_serial = 0; // of the next oversize chunk
-};
 
 // What an arena holds.
 //   used + tail_waste + room + spare + header bytes = reserved_bytes
@@ -58,6 +52,8 @@ struct ArenaStats {
     std::size_t chunk_count = 0; // spare ones not counted
     std::size_t oversize_count = 0;
     std::size_t spare_count = 0;
+    std::size_t reset_count = 0;          // 0 with bytes used: an arena nobody resets (row S44)
+    std::size_t refused_rewind_count = 0; // rewinds to a mark that was not good
 };
 
 } // namespace alloclab

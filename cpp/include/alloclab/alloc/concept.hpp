@@ -71,11 +71,12 @@ concept UnsizedDeallocating = Allocator<A> && requires(A& allocator, void* block
 };
 
 // `mark()` remembers a point, `rewind(mark)` ends the life of everything allocated since. Marks are
-// rewound in the opposite order they were taken in.
+// rewound in the opposite order they were taken in. An allocator that recognises a mark it must not
+// follow returns whether it did, and changes nothing where it did not.
 template <class A>
 concept Rewindable = Allocator<A> && requires(A& allocator) {
     { allocator.rewind(allocator.mark()) }
-    noexcept->std::same_as<void>;
+    noexcept;
 };
 
 // `stats()` tells what the allocator holds. All have `reserved_bytes` (mapped) and

@@ -8,7 +8,7 @@
 namespace alloclab {
 
 // Injects faults: the requests numbered `first_failing` to `first_failing + failing_count - 1`,
-// counted from 0 over map and reserve together, return null; all others pass through.
+// counted from 0 over map, reserve and extend together, are refused; all others pass through.
 template <PageSource Upstream>
 class FailingSource : public ForwardingSource<FailingSource<Upstream>, Upstream> {
 public:
@@ -23,6 +23,11 @@ public:
     void* reserve(std::size_t bytes,
                   std::size_t alignment) noexcept requires ReservingSource<Upstream> {
         return fails_now() ? nullptr : upstream_.reserve(bytes, alignment);
+    }
+
+    bool extend(void* memory, std::size_t bytes,
+                std::size_t new_bytes) noexcept requires ExtendingSource<Upstream> {
+        return !fails_now() && upstream_.extend(memory, bytes, new_bytes);
     }
 
     std::size_t request_count() const noexcept { return request_count_; }

@@ -24,6 +24,9 @@ public:
     void* map(std::size_t bytes, std::size_t alignment) noexcept;
     void unmap(void* memory, std::size_t bytes) noexcept;
 
+    // Only the range handed out last can grow.
+    bool extend(void* memory, std::size_t bytes, std::size_t new_bytes) noexcept;
+
     std::size_t free_bytes() const noexcept { return static_cast<std::size_t>(end_ - next_); }
 
 private:
@@ -33,6 +36,6 @@ private:
     std::size_t live_count_ = 0;
 };
 
-static_assert(PageSource<FixedRegionSource>);
+static_assert(ExtendingSource<FixedRegionSource>);
 
 } // namespace alloclab

@@ -32,6 +32,16 @@ public:
     bool move(void* from, void* to, std::size_t bytes) noexcept requires MovingSource<Upstream> {
         return self().upstream().move(from, to, bytes);
     }
+    bool extend(void* memory, std::size_t bytes,
+                std::size_t new_bytes) noexcept requires ExtendingSource<Upstream> {
+        return self().upstream().extend(memory, bytes, new_bytes);
+    }
+    void protect(void* memory, std::size_t bytes) noexcept requires ProtectingSource<Upstream> {
+        self().upstream().protect(memory, bytes);
+    }
+    void unprotect(void* memory, std::size_t bytes) noexcept requires ProtectingSource<Upstream> {
+        self().upstream().unprotect(memory, bytes);
+    }
 
 private:
     Derived& self() { return static_cast<Derived&>(*this); }

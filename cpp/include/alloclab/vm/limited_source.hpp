@@ -22,6 +22,15 @@ public:
                   std::size_t alignment) noexcept requires ReservingSource<Upstream> {
         return has_room(bytes) ? charge(upstream_.reserve(bytes, alignment), bytes) : nullptr;
     }
+    bool extend(void* memory, std::size_t bytes,
+                std::size_t new_bytes) noexcept requires ExtendingSource<Upstream> {
+        const std::size_t more_bytes = new_bytes - bytes;
+        if (!has_room(more_bytes) || !upstream_.extend(memory, bytes, new_bytes)) {
+            return false;
+        }
+        mapped_bytes_ += more_bytes;
+        return true;
+    }
     void unmap(void* memory, std::size_t bytes) noexcept {
         upstream_.unmap(memory, bytes);
         mapped_bytes_ -= bytes;

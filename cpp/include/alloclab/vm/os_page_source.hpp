@@ -24,10 +24,14 @@ public:
     void populate(void* memory, std::size_t bytes) noexcept;
     void use_huge_pages(void* memory, std::size_t bytes) noexcept;
     bool move(void* from, void* to, std::size_t bytes) noexcept;
+    bool extend(void* memory, std::size_t bytes, std::size_t new_bytes) noexcept;
+    void protect(void* memory, std::size_t bytes) noexcept;
+    void unprotect(void* memory, std::size_t bytes) noexcept;
 };
 
 static_assert(ReservingSource<OsPageSource> && PurgingSource<OsPageSource> &&
               PopulatingSource<OsPageSource> && HugePageSource<OsPageSource> &&
-              MovingSource<OsPageSource>);
+              MovingSource<OsPageSource> && ExtendingSource<OsPageSource> &&
+              ProtectingSource<OsPageSource>);
 
 } // namespace alloclab

@@ -60,4 +60,22 @@ concept MovingSource = PageSource<S> &&
     noexcept->std::same_as<bool>;
 };
 
+// A source that can make a range longer where it stands: `extend(p, bytes, new_bytes)` does so for
+// one `map` gave, which from then on is unmapped as `new_bytes`. Returns false, having changed
+// nothing, where what follows the range is taken.
+template <class S>
+concept ExtendingSource = PageSource<S> && requires(S& source, void* memory, std::size_t bytes) {
+    { source.extend(memory, bytes, bytes) }
+    noexcept->std::same_as<bool>;
+};
+
+// A source that can make touching mapped pages a fault, and take that back. What they hold stays.
+template <class S>
+concept ProtectingSource = PageSource<S> && requires(S& source, void* memory, std::size_t bytes) {
+    { source.protect(memory, bytes) }
+    noexcept->std::same_as<void>;
+    { source.unprotect(memory, bytes) }
+    noexcept->std::same_as<void>;
+};
+
 } // namespace alloclab

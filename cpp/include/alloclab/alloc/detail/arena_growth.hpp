@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The slow half of Arena: chunks come, are kept, and go. Included by arena.hpp only.
+// The slow half of Arena, part one: chunks come. Included by arena.hpp only.
 
 #include <alloclab/alloc/arena.hpp>
 
 namespace alloclab {
 
-template <PageSource Source>
-[[gnu::noinline]] void* Arena<Source>::allocate_slow(std::size_t size,
-                                                     std::size_t alignment) noexcept {
+template <PageSource Source, ArenaTraits traits>
+[[gnu::noinline]] void* Arena<Source, traits>::allocate_slow(std::size_t size,
+                                                             std::size_t alignment) noexcept {
     size = std::max<std::size_t>(size, 1);
     const std::size_t needed_bytes = chunk_bytes_for(size, alignment);
     if (needed_bytes == 0) {
@@ -20,17 +20,19 @@ template <PageSource Source>
         if (needed_bytes > options_.max_chunk_bytes) {
             return allocate_oversize(size, alignment);
         }
-        if (!begin_chunk(needed_bytes)) {
+        const std::size_t missing_bytes = first - end_ + size; // first may be past the end
+        if (!extend_chunk(missing_bytes) && !begin_chunk(needed_bytes)) {
             return nullptr;
         }
         first = align_up(cursor_, alignment);
     }
-    cursor_ = first + size;
+    cursor_ = first + taken_bytes(size);
+    allow_touching(first, first + size);
     return reinterpret_cast<void*>(first);
 }
 
-template <PageSource Source>
-void* Arena<Source>::allocate_zeroed(std::size_t size, std::size_t alignment) noexcept {
+template <PageSource Source, ArenaTraits traits>
+void* Arena<Source, traits>::allocate_zeroed(std::size_t size, std::size_t alignment) noexcept {
     void* const block = allocate(size, alignment);
     if (block == nullptr) {
         return nullptr;
@@ -43,22 +45,62 @@ void* Arena<Source>::allocate_zeroed(std::size_t size, std::size_t alignment) no
     return block;
 }
 
-template <PageSource Source>
-bool Arena<Source>::resize(void* block, std::size_t old_size, std::size_t new_size,
-                           std::size_t) noexcept {
+template <PageSource Source, ArenaTraits traits>
+bool Arena<Source, traits>::resize(void* block, std::size_t old_size, std::size_t new_size,
+                                   std::size_t) noexcept {
     const auto first = reinterpret_cast<std::uintptr_t>(block);
-    if (first + old_size != cursor_ || old_size == 0) {
+    // A block of zero bytes takes one, or the next block would stand at its address.
+    const std::size_t new_taken = taken_bytes(std::max<std::size_t>(new_size, 1));
+    if (old_size == 0 || first + taken_bytes(old_size) != cursor_) {
         return new_size <= old_size;
     }
-    if (new_size > end_ - first) {
+    if (new_size > end_ - first &&
+        (new_size > options_.max_chunk_bytes || !extend_chunk(new_size - (end_ - first)))) {
         return false;
     }
-    // A block of zero bytes still keeps one, or the next block would stand at its address.
-    move_cursor_back(first + std::max<std::size_t>(new_size, 1));
+    if (new_taken <= taken_bytes(old_size)) {
+        move_cursor_back(first + new_taken);
+    }
+    cursor_ = first + new_taken;
+    allow_touching(first, first + new_size);
     return true;
 }
 
-template <PageSource Source> bool Arena<Source>::begin_chunk(std::size_t needed_bytes) noexcept {
+template <PageSource Source, ArenaTraits traits>
+bool Arena<Source, traits>::reserve_hint(std::size_t bytes) noexcept {
+    const std::size_t needed_bytes = chunk_bytes_for(bytes, traits.min_alignment);
+    if (bytes <= end_ - cursor_ || (spare_ != nullptr && spare_->bytes >= needed_bytes)) {
+        return true;
+    }
+    if (needed_bytes == 0 || needed_bytes > options_.max_chunk_bytes) {
+        return false;
+    }
+    if (bytes < end_ && extend_chunk(bytes - (end_ - cursor_))) {
+        return true;
+    }
+    ArenaChunk* const chunk = map_chunk(std::max(needed_bytes, next_chunk_bytes_));
+    if (chunk == nullptr) {
+        return false;
+    }
+    next_chunk_bytes_ = grown_bytes(chunk->bytes);
+    chunk->previous = spare_;
+    make_spare(chunk);
+    return true;
+}
+
+// What the chunk after one of `bytes` is.
+template <PageSource Source, ArenaTraits traits>
+std::size_t Arena<Source, traits>::grown_bytes(std::size_t bytes) const noexcept {
+    if (options_.growth <= 1.0) {
+        return options_.initial_bytes; // also after a chunk that a request made larger
+    }
+    const double grown = static_cast<double>(bytes) * options_.growth;
+    const auto limit = static_cast<double>(options_.max_chunk_bytes);
+    return align_down(static_cast<std::size_t>(std::min(grown, limit)), page_bytes);
+}
+
+template <PageSource Source, ArenaTraits traits>
+bool Arena<Source, traits>::begin_chunk(std::size_t needed_bytes) noexcept {
     ArenaChunk* chunk = take_spare(needed_bytes);
     if (chunk == nullptr) {
         const std::size_t wanted_bytes = std::max(next_chunk_bytes_, needed_bytes);
@@ -69,23 +111,44 @@ template <PageSource Source> bool Arena<Source>::begin_chunk(std::size_t needed_
         if (chunk == nullptr) {
             return false;
         }
-        const double grown_bytes = static_cast<double>(chunk->bytes) * options_.growth;
-        // Growth 1 keeps every chunk but the ones a request made larger at the initial size.
-        next_chunk_bytes_ = options_.growth <= 1.0
-                                ? options_.initial_bytes
-                                : static_cast<std::size_t>(std::min(
-                                      grown_bytes, static_cast<double>(options_.max_chunk_bytes)));
-        next_chunk_bytes_ = align_down(next_chunk_bytes_, page_bytes);
+        next_chunk_bytes_ = grown_bytes(chunk->bytes);
     }
     leave();
     chunk->previous = chunk_;
+    chunk->serial = chunk_ != nullptr ? chunk_->serial + 1 : 1;
     enter(chunk);
     cursor_ = chunk->first();
     return true;
 }
 
-template <PageSource Source>
-void* Arena<Source>::allocate_oversize(std::size_t size, std::size_t alignment) noexcept {
+// Makes the chunk being filled longer, to the size the next one would have or by what is missing;
+// spare chunks come first.
+template <PageSource Source, ArenaTraits traits>
+bool Arena<Source, traits>::extend_chunk(std::size_t missing_bytes) noexcept {
+    if constexpr (ExtendingSource<Source>) {
+        if (!options_.extend || chunk_ == nullptr || spare_ != nullptr) {
+            return false;
+        }
+        const std::size_t least_bytes = chunk_->bytes + align_up(missing_bytes, page_bytes);
+        const std::size_t new_bytes = std::max(grown_bytes(chunk_->bytes), least_bytes);
+        if (new_bytes <= chunk_->bytes || new_bytes > options_.max_chunk_bytes ||
+            !source_.extend(chunk_, chunk_->bytes, new_bytes)) {
+            return false;
+        }
+        forbid_touching(end_, chunk_->first() - sizeof(ArenaChunk) + new_bytes);
+        chunk_->bytes = new_bytes;
+        end_ = chunk_->end();
+        if (!Source::maps_zeroed) {
+            dirty_end_ = end_;
+        }
+        next_chunk_bytes_ = grown_bytes(new_bytes);
+        return true;
+    }
+    return false;
+}
+
+template <PageSource Source, ArenaTraits traits>
+void* Arena<Source, traits>::allocate_oversize(std::size_t size, std::size_t alignment) noexcept {
     const std::size_t needed_bytes = chunk_bytes_for(size, alignment);
     ArenaChunk* chunk = take_spare(needed_bytes);
     if (chunk == nullptr) {
@@ -99,47 +162,27 @@ void* Arena<Source>::allocate_oversize(std::size_t size, std::size_t alignment) 
     oversize_ = chunk;
     oversize_first_ = chunk->block = align_up(chunk->first(), alignment);
     chunk->closed_at = oversize_first_ + size;
+    allow_touching(chunk->block, chunk->closed_at);
     return reinterpret_cast<void*>(oversize_first_);
 }
 
-template <PageSource Source> [[gnu::noinline]] void Arena<Source>::drop_newest_oversize() noexcept {
-    ArenaChunk* const dropped = oversize_;
-    oversize_ = dropped->previous;
-    source_.unmap(dropped, dropped->bytes);
-    oversize_first_ = oversize_ != nullptr ? oversize_->block : no_address;
-}
-
-// Makes `chunk` the one being filled; the caller sets the cursor.
-template <PageSource Source> void Arena<Source>::enter(ArenaChunk* chunk) noexcept {
-    chunk_ = chunk;
-    end_ = chunk != nullptr ? chunk->end() : 0;
-    dirty_end_ = chunk != nullptr ? chunk->dirty_end : 0;
-    cursor_ = chunk != nullptr ? chunk->closed_at : 0;
-}
-
-// Writes down where the chunk being filled stands.
-template <PageSource Source> void Arena<Source>::leave() noexcept {
-    if (chunk_ != nullptr) {
-        chunk_->closed_at = cursor_;
-        chunk_->dirty_end = std::max(dirty_end_, cursor_);
-    }
-}
-
-template <PageSource Source> ArenaChunk* Arena<Source>::map_chunk(std::size_t bytes) noexcept {
+template <PageSource Source, ArenaTraits traits>
+ArenaChunk* Arena<Source, traits>::map_chunk(std::size_t bytes) noexcept {
     auto* const chunk = static_cast<ArenaChunk*>(source_.map(bytes, page_bytes));
     if (chunk != nullptr) {
         chunk->previous = nullptr;
         chunk->bytes = bytes;
         chunk->closed_at = chunk->first();
         chunk->dirty_end = Source::maps_zeroed ? chunk->first() : chunk->end();
+        forbid_touching(chunk->first(), chunk->end());
     }
     return chunk;
 }
 
 // The first spare chunk that is large enough, looking at a few only: equal chunks fit at once, and
 // a request no spare chunk fits must not pay for their number.
-template <PageSource Source>
-ArenaChunk* Arena<Source>::take_spare(std::size_t needed_bytes) noexcept {
+template <PageSource Source, ArenaTraits traits>
+ArenaChunk* Arena<Source, traits>::take_spare(std::size_t needed_bytes) noexcept {
     constexpr int look_limit = 8;
     ArenaChunk** link = &spare_;
     for (int look_count = 0; *link != nullptr && look_count < look_limit; ++look_count) {
@@ -147,6 +190,12 @@ ArenaChunk* Arena<Source>::take_spare(std::size_t needed_bytes) noexcept {
         if (chunk->bytes >= needed_bytes) {
             *link = chunk->previous;
             chunk->closed_at = chunk->first();
+            if constexpr (ProtectingSource<Source>) {
+                if (protects_spare() && chunk->bytes > page_bytes) {
+                    source_.unprotect(reinterpret_cast<std::byte*>(chunk) + page_bytes,
+                                      chunk->bytes - page_bytes);
+                }
+            }
             return chunk;
         }
         link = &chunk->previous;
@@ -154,117 +203,21 @@ ArenaChunk* Arena<Source>::take_spare(std::size_t needed_bytes) noexcept {
     return nullptr;
 }
 
-template <PageSource Source> void Arena<Source>::rewind(Mark to) noexcept {
-    leave();
-    ArenaChunk* chunk = chunk_;
-    while (chunk != to.chunk) {
-        ArenaChunk* const older = chunk->previous;
-        chunk->previous = spare_;
-        spare_ = chunk;
-        chunk = older;
-    }
-    enter(chunk);
-    cursor_ = std::min(cursor_, to.cursor);
-    while (oversize_ != nullptr && oversize_->serial >= to.oversize_serial) {
-        drop_newest_oversize();
-    }
+// Makes `chunk` the one being filled; the caller sets the cursor.
+template <PageSource Source, ArenaTraits traits>
+void Arena<Source, traits>::enter(ArenaChunk* chunk) noexcept {
+    chunk_ = chunk;
+    end_ = chunk != nullptr ? chunk->end() : 0;
+    dirty_end_ = chunk != nullptr ? chunk->dirty_end : 0;
+    cursor_ = chunk != nullptr ? chunk->closed_at : 0;
 }
 
-template <PageSource Source> void Arena<Source>::reset(ResetMode mode) noexcept {
-    leave();
-    ArenaChunk* filled = chunk_;
-    enter(nullptr);
-    oversize_first_ = no_address;
-    if (mode == ResetMode::free_all) {
-        unmap_all(filled);
-        unmap_all(oversize_);
-        unmap_all(spare_);
-        next_chunk_bytes_ = options_.initial_bytes;
-        return;
+// Writes down where the chunk being filled stands.
+template <PageSource Source, ArenaTraits traits> void Arena<Source, traits>::leave() noexcept {
+    if (chunk_ != nullptr) {
+        chunk_->closed_at = cursor_;
+        chunk_->dirty_end = std::max(dirty_end_, cursor_);
     }
-    // Regular chunks in the order they were begun, then what was spare already, then mappings of
-    // their own: the next round meets them in the order of this one.
-    ArenaChunk** tail = &spare_;
-    while (*tail != nullptr) {
-        tail = &(*tail)->previous;
-    }
-    *tail = oversize_;
-    for (ArenaChunk* chunk = oversize_; chunk != nullptr; chunk = chunk->previous) {
-        chunk->dirty_end = std::max(chunk->dirty_end, chunk->closed_at);
-    }
-    oversize_ = nullptr;
-    while (filled != nullptr) {
-        ArenaChunk* const older = filled->previous;
-        filled->previous = spare_;
-        spare_ = filled;
-        filled = older;
-    }
-    if (mode == ResetMode::retain_with_limit) {
-        keep_spare(options_.retain_limit_bytes);
-    }
-}
-
-template <PageSource Source> void Arena<Source>::unmap_all(ArenaChunk*& list) noexcept {
-    while (list != nullptr) {
-        ArenaChunk* const chunk = list;
-        list = chunk->previous;
-        source_.unmap(chunk, chunk->bytes);
-    }
-}
-
-// Gives spare chunks back from the first on that would bring their sum above the limit.
-template <PageSource Source> void Arena<Source>::keep_spare(std::size_t limit_bytes) noexcept {
-    ArenaChunk** link = &spare_;
-    while (*link != nullptr && (*link)->bytes <= limit_bytes) {
-        limit_bytes -= (*link)->bytes;
-        link = &(*link)->previous;
-    }
-    if (*link != nullptr) {
-        next_chunk_bytes_ =
-            std::min(next_chunk_bytes_, std::max((*link)->bytes, options_.initial_bytes));
-    }
-    unmap_all(*link);
-}
-
-template <PageSource Source> bool Arena<Source>::owns(const void* block) const noexcept {
-    for (const ArenaChunk* list : {chunk_, oversize_}) {
-        for (; list != nullptr; list = list->previous) {
-            if (list->contains(block)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-template <PageSource Source> ArenaStats Arena<Source>::stats() const noexcept {
-    Stats stats;
-    const auto add = [&stats](const ArenaChunk* chunk, std::uintptr_t dirty_end) {
-        const auto start = reinterpret_cast<std::uintptr_t>(chunk);
-        stats.reserved_bytes += chunk->bytes;
-        stats.header_bytes += sizeof(ArenaChunk);
-        stats.committed_bytes += align_up(dirty_end, page_bytes) - start;
-    };
-    for (const ArenaChunk* chunk = chunk_; chunk != nullptr; chunk = chunk->previous) {
-        const bool is_filling = chunk == chunk_;
-        const std::uintptr_t blocks_end = is_filling ? cursor_ : chunk->closed_at;
-        add(chunk, is_filling ? std::max(dirty_end_, cursor_) : chunk->dirty_end);
-        stats.used_bytes += blocks_end - chunk->first();
-        (is_filling ? stats.room_bytes : stats.tail_waste_bytes) += chunk->end() - blocks_end;
-        ++stats.chunk_count;
-    }
-    for (const ArenaChunk* chunk = oversize_; chunk != nullptr; chunk = chunk->previous) {
-        add(chunk, std::max(chunk->dirty_end, chunk->closed_at));
-        stats.used_bytes += chunk->closed_at - chunk->first();
-        stats.tail_waste_bytes += chunk->end() - chunk->closed_at;
-        ++stats.oversize_count;
-    }
-    for (const ArenaChunk* chunk = spare_; chunk != nullptr; chunk = chunk->previous) {
-        add(chunk, chunk->dirty_end);
-        stats.spare_bytes += chunk->bytes - sizeof(ArenaChunk);
-        ++stats.spare_count;
-    }
-    return stats;
 }
 
 } // namespace alloclab

@@ -95,10 +95,23 @@ public:
     // Requires: no thread is using it. Cost: O(threads), and what each one's stats cost.
     HeldStats stats() const noexcept {
         HeldStats held;
-        for (Slot* slot = first_.load(std::memory_order_acquire); slot; slot = slot->next) {
-            held = held + held_by(slot->allocator) + HeldStats{slot_bytes, slot_bytes};
-        }
+        for_each_thread([&held](const A& each) {
+            held = held + held_by(each) + HeldStats{slot_bytes, slot_bytes};
+        });
         return held;
+    }
+    void visit_stats(StatVisitor visitor) const noexcept {
+        for_each_thread([visitor](const A& each) {
+            visit_stats_of(each, visitor);
+            visitor("reserved_bytes", slot_bytes);
+            visitor("committed_bytes", slot_bytes);
+        });
+    }
+    // Calls `function` with each thread's allocator. Requires: no thread is using it.
+    template <class Function> void for_each_thread(Function&& function) const {
+        for (Slot* slot = first_.load(std::memory_order_acquire); slot; slot = slot->next) {
+            function(std::as_const(slot->allocator));
+        }
     }
     // How many allocators there are; as many threads as ever used it at a time.
     std::size_t slot_count() const noexcept {

@@ -89,40 +89,57 @@ public:
 private:
     enum class State : std::uint8_t { unattached, attached, retired };
     static constexpr std::size_t first_slots_bytes = size_classes.cache_slot_count * sizeof(void*);
-    static constexpr std::size_t max_row_blocks = 1023; // and the null before them: 8 KiB of slots
+    static constexpr std::size_t max_row_blocks = 2047; // and the null before them: 16 KiB of slots
+    // A refill, and about what goes back from a full row: a long row that took or gave half of
+    // itself would trade blocks with the slabs for ever in a loop a little longer than it.
+    static constexpr std::size_t refill_max_blocks = 64;
 
+    struct alignas(32) Row {
+        void** top = &empty_slot;   // the slot of the block to use next
+        void** limit = &empty_slot; // the last slot
+        void** bottom = &empty_slot;
+        bool was_refilled = false; // since it was last full
+    };
+    static_assert(sizeof(Row) == 32);
+
+    // The row of a kind, its address in a register: processors forward a store to a load of the
+    // same plain address at once, but take five cycles where the address is indexed, and every
+    // call waits for the store of the one before.
+    [[gnu::always_inline]] Row& row_of(std::uint32_t kind) noexcept {
+        Row* row = &rows_[kind];
+        asm("" : "+r"(row));
+        return *row;
+    }
     // Null when the row is empty.
     [[gnu::always_inline]] void* pop(std::uint32_t class_idx) noexcept {
-        void** const top = tops_[class_idx];
+        Row& row = row_of(class_idx);
+        void** const top = row.top;
         void* const block = *top;
         if (block != nullptr) [[likely]] {
-            tops_[class_idx] = top - 1;
+            row.top = top - 1;
         }
         return block;
     }
     // False when the row is full.
     [[gnu::always_inline]] bool push(std::uint32_t kind, void* block) noexcept {
-        void** const top = tops_[kind];
-        if (top == limits_[kind]) [[unlikely]] {
+        Row& row = row_of(kind);
+        void** const top = row.top;
+        if (top == row.limit) [[unlikely]] {
             return false;
         }
         top[1] = block;
-        tops_[kind] = top + 1;
+        row.top = top + 1;
         return true;
     }
     std::size_t count(std::uint32_t class_idx) const noexcept {
-        return static_cast<std::size_t>(tops_[class_idx] - bottoms_[class_idx]);
+        return static_cast<std::size_t>(rows_[class_idx].top - rows_[class_idx].bottom);
     }
     std::size_t capacity(std::uint32_t class_idx) const noexcept {
-        return static_cast<std::size_t>(limits_[class_idx] - bottoms_[class_idx]);
+        return static_cast<std::size_t>(rows_[class_idx].limit - rows_[class_idx].bottom);
     }
-    constexpr void empty_rows() noexcept {
-        for (std::uint32_t kind = 0; kind < kind_count; ++kind) {
-            tops_[kind] = limits_[kind] = bottoms_[kind] = &empty_slot;
-        }
-    }
+    constexpr void empty_rows() noexcept { rows_.fill(Row{}); }
     bool is_first_row(std::uint32_t class_idx) const noexcept {
-        return bottoms_[class_idx] == slots_ + size_classes.classes[class_idx].cache_offset;
+        return rows_[class_idx].bottom == slots_ + size_classes.classes[class_idx].cache_offset;
     }
     // Blocks of mid classes are memory a new peak could do without.
     auto relief() noexcept {
@@ -130,7 +147,7 @@ private:
             for (std::uint32_t class_idx = slab_class_count + 1; class_idx <= class_count;
                  ++class_idx) {
                 for (std::size_t left = count(class_idx); left != 0; --left) {
-                    heap.give_mid_locked(class_idx, *tops_[class_idx]--);
+                    heap.give_mid_locked(class_idx, *rows_[class_idx].top--);
                 }
             }
         };
@@ -143,11 +160,8 @@ private:
     template <PageSource Source>
     void deallocate_slow(Heap<Source>& heap, Kind kind, void* block) noexcept;
 
-    std::array<void**, kind_count> tops_{};   // the slot of the block to use next
-    std::array<void**, kind_count> limits_{}; // the last slot
-    std::array<void**, kind_count> bottoms_{};
-    std::array<bool, kind_count> was_refilled_{}; // since the row was last full
-    void** slots_ = nullptr;                      // of all rows that never grew
+    std::array<Row, kind_count> rows_{};
+    void** slots_ = nullptr; // of all rows that never grew
     std::size_t slot_bytes_ = 0;
     std::size_t granted_bytes_ = 0; // of blocks, by which rows were grown
     AttachHook on_attach_;

@@ -38,8 +38,7 @@ template <PageSource Source>
         const SizeClass& size_class = size_classes.classes[class_idx];
         void** const first = slots_ + size_class.cache_offset;
         *first = nullptr;
-        bottoms_[class_idx] = tops_[class_idx] = first;
-        limits_[class_idx] = first + size_class.cache_count;
+        rows_[class_idx] = {first, first + size_class.cache_count, first, false};
     }
     state_ = State::attached;
     heap.count_cache(1);
@@ -54,30 +53,36 @@ template <PageSource Source>
 template <PageSource Source>
 [[gnu::noinline]] bool ThreadCache::grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
     const std::size_t old_capacity = capacity(class_idx);
-    const std::size_t new_capacity = std::min(old_capacity * 2 + 1, max_row_blocks);
-    const std::size_t more_bytes =
-        (new_capacity - old_capacity) * size_classes.classes[class_idx].block_bytes;
-    if (!was_refilled_[class_idx] || is_mid_class(class_idx) || new_capacity == old_capacity ||
-        granted_bytes_ + more_bytes > heap.cache_grant_bytes()) {
+    const std::size_t block_bytes = size_classes.classes[class_idx].block_bytes;
+    if (!rows_[class_idx].was_refilled || is_mid_class(class_idx)) {
         return false;
     }
+    const std::size_t grant_bytes = heap.cache_grant_bytes();
+    const std::size_t granted_blocks =
+        granted_bytes_ < grant_bytes ? (grant_bytes - granted_bytes_) / block_bytes : 0;
+    const std::size_t new_capacity =
+        std::min({old_capacity + old_capacity / 2, old_capacity + granted_blocks, max_row_blocks});
+    if (new_capacity - old_capacity < old_capacity / 8) {
+        return false;
+    }
+    const std::size_t more_bytes = (new_capacity - old_capacity) * block_bytes;
     void* const memory =
         heap.allocate_large((new_capacity + 1) * sizeof(void*), 1, false, [](auto&) {});
     if (memory == nullptr) {
         return false;
     }
     auto** const first = static_cast<void**>(memory);
-    void** const old_first = bottoms_[class_idx];
-    std::copy(old_first, tops_[class_idx] + 1, first);
+    void** const old_first = rows_[class_idx].bottom;
+    std::copy(old_first, rows_[class_idx].top + 1, first);
     slot_bytes_ += heap.usable_size(memory);
     if (!is_first_row(class_idx)) {
         slot_bytes_ -= heap.usable_size(old_first);
         heap.deallocate_large(old_first);
     }
     granted_bytes_ += more_bytes;
-    tops_[class_idx] = first + old_capacity;
-    limits_[class_idx] = first + new_capacity;
-    bottoms_[class_idx] = first;
+    rows_[class_idx].top = first + old_capacity;
+    rows_[class_idx].limit = first + new_capacity;
+    rows_[class_idx].bottom = first;
     return true;
 }
 
@@ -87,12 +92,12 @@ template <PageSource Source>
         void* block = nullptr;
         return heap.take(class_idx, {&block, 1}, [](auto&) {}) != 0 ? block : nullptr;
     }
-    void**& top = tops_[class_idx];
+    void**& top = rows_[class_idx].top;
     if (*top != nullptr) {
         return *top--; // attaching may have filled it
     }
-    was_refilled_[class_idx] = true;
-    const std::size_t wanted = (capacity(class_idx) + 1) / 2;
+    rows_[class_idx].was_refilled = true;
+    const std::size_t wanted = std::min((capacity(class_idx) + 1) / 2, refill_max_blocks);
     const std::uint32_t taken = heap.take(class_idx, {top + 1, wanted}, relief());
     top += taken;
     return taken != 0 ? *top-- : nullptr;
@@ -106,15 +111,16 @@ template <PageSource Source>
         heap.give(class_idx, {&block, 1});
         return;
     }
-    if (tops_[class_idx] == limits_[class_idx] && !grow(heap, class_idx)) {
+    if (rows_[class_idx].top == rows_[class_idx].limit && !grow(heap, class_idx)) {
         const std::size_t cached = count(class_idx);
-        const std::size_t half = (cached + 1) / 2;
-        void** const first = bottoms_[class_idx] + 1;
-        heap.give(class_idx, {first, half});
-        std::copy(first + half, first + cached, first);
-        tops_[class_idx] -= half;
+        const std::size_t given =
+            std::min((cached + 1) / 2, std::max(refill_max_blocks, cached / 8));
+        void** const first = rows_[class_idx].bottom + 1;
+        heap.give(class_idx, {first, given});
+        std::copy(first + given, first + cached, first);
+        rows_[class_idx].top -= given;
     }
-    was_refilled_[class_idx] = false;
+    rows_[class_idx].was_refilled = false;
     push(class_idx, block);
 }
 
@@ -131,8 +137,8 @@ template <PageSource Source>
 template <PageSource Source> void ThreadCache::flush(Heap<Source>& heap) noexcept {
     for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
         if (const std::size_t cached = count(class_idx); cached != 0) {
-            heap.give(class_idx, {bottoms_[class_idx] + 1, cached});
-            tops_[class_idx] = bottoms_[class_idx];
+            heap.give(class_idx, {rows_[class_idx].bottom + 1, cached});
+            rows_[class_idx].top = rows_[class_idx].bottom;
         }
     }
 }
@@ -142,7 +148,7 @@ template <PageSource Source> void ThreadCache::retire(Heap<Source>& heap) noexce
     if (slots_ != nullptr) {
         for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
             if (!is_first_row(class_idx)) {
-                heap.deallocate_large(bottoms_[class_idx]);
+                heap.deallocate_large(rows_[class_idx].bottom);
             }
         }
         heap.deallocate_large(slots_);

@@ -38,18 +38,19 @@ public:
     template <class Relieve>
     std::uint32_t allocate(std::uint32_t count, bool& is_zero, Relieve&& relieve) noexcept;
     void deallocate(std::uint32_t unit, std::uint32_t count) noexcept {
-        used_ -= count;
+        set_used(used_units() - count);
         free_.insert(region, unit, count, RunState::dirty, top_);
     }
     // The same for whole pages whose memory is already gone.
     void deallocate_clean(std::uint32_t unit, std::uint32_t count) noexcept {
-        used_ -= count;
+        set_used(used_units() - count);
         free_.insert(region, unit, count, RunState::clean, top_);
     }
     // Makes a run longer where it stands, if what follows it is free. Returns whether it is.
     bool extend(std::uint32_t unit, std::uint32_t old_count, std::uint32_t new_count) noexcept;
 
-    std::size_t used_units() const noexcept { return used_; }
+    // Needs no lock.
+    std::size_t used_units() const noexcept { return used_.load(std::memory_order_relaxed); }
     std::size_t dirty_units() const noexcept { return free_.purgeable_units(); }
     std::size_t purged_bytes() const noexcept { return purged_bytes_; }
     const FreeRuns& free_runs() const noexcept { return free_; }
@@ -65,11 +66,12 @@ private:
     static constexpr std::size_t least_slack_units = 32 * units_per_page;
 
     bool sets_peak(std::size_t count) const noexcept {
-        return used_ + free_.purgeable_units() + count > peak_;
+        return used_units() + free_.purgeable_units() + count > peak_;
     }
+    void set_used(std::size_t count) noexcept { used_.store(count, std::memory_order_relaxed); }
     void note_used(std::size_t count) noexcept {
-        used_ += count;
-        peak_ = std::max(peak_, used_ + free_.purgeable_units());
+        set_used(used_units() + count);
+        peak_ = std::max(peak_, used_units() + free_.purgeable_units());
     }
     void purge_for(std::size_t count) noexcept;
     std::uint32_t take_fresh(std::uint32_t count) noexcept;
@@ -79,7 +81,7 @@ private:
     std::uint32_t top_ = units_per_page; // units from here on were never used
     std::uint32_t populated_end_ = 0;    // units below were faulted in, or left to faults
     std::uint32_t huge_end_ = 0;         // units below were looked at for huge pages
-    std::size_t used_ = 0;
+    std::atomic<std::size_t> used_{0};   // written with the lock held
     std::size_t peak_ = 0;
     std::size_t relieve_from_ = 0;
     std::size_t purged_bytes_ = 0;
@@ -104,7 +106,8 @@ template <PageSource Source> void RunHeap<Source>::close() noexcept {
     free_ = FreeRuns{};
     top_ = units_per_page;
     populated_end_ = huge_end_ = 0;
-    used_ = peak_ = relieve_from_ = 0;
+    set_used(0);
+    peak_ = relieve_from_ = 0;
 }
 
 template <PageSource Source>
@@ -113,8 +116,8 @@ std::uint32_t RunHeap<Source>::allocate(std::uint32_t count, bool& is_zero,
                                         Relieve&& relieve) noexcept {
     is_zero = false;
     std::uint32_t unit = free_.take(region, count, RunState::dirty);
-    if (unit == 0 && sets_peak(count) && used_ > relieve_from_) {
-        relieve_from_ = used_ + used_ / relief_divisor;
+    if (unit == 0 && sets_peak(count) && used_units() > relieve_from_) {
+        relieve_from_ = used_units() + used_units() / relief_divisor;
         relieve();
         unit = free_.take(region, count, RunState::dirty);
     }
@@ -142,7 +145,7 @@ template <PageSource Source> void RunHeap<Source>::purge_for(std::size_t count) 
         if (!options_.purge || dirty <= slack) {
             return;
         }
-        std::size_t wanted = std::min(dirty - slack, used_ + dirty + count - peak_);
+        std::size_t wanted = std::min(dirty - slack, used_units() + dirty + count - peak_);
         while (wanted != 0) {
             std::uint32_t unit = 0;
             const std::uint32_t taken = free_.take_dirty_pages(region, wanted, unit);
@@ -176,7 +179,7 @@ template <PageSource Source> void RunHeap<Source>::back_fresh(std::uint32_t coun
                 std::min<std::size_t>(align_up(top_, huge_page_units), region.unit_count()));
             const std::size_t from_bytes = options_.huge_pages_from_bytes;
             // Never the first 2 MiB: a program that needs less would pay for all of it.
-            if (from_bytes != 0 && used_ * unit_bytes >= from_bytes && huge_end_ != 0) {
+            if (from_bytes != 0 && used_units() * unit_bytes >= from_bytes && huge_end_ != 0) {
                 source_.use_huge_pages(region.address_of(huge_end_),
                                        std::size_t{end - huge_end_} * unit_bytes);
             }

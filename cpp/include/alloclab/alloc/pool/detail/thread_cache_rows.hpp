@@ -48,8 +48,9 @@ template <PageSource Source>
     return true;
 }
 
-// Doubles a full row that was refilled since it was last full, if the heap grants the blocks it
-// could then hold. Only rows of slab classes: the blocks of mid classes are too large to lie about.
+// Lengthens a full row by a quarter if it was refilled since it was last full, as far as the heap
+// grants the blocks it could then hold. Only rows of slab classes: the blocks of mid classes are
+// too large to lie about.
 template <PageSource Source>
 [[gnu::noinline]] bool ThreadCache::grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
     const std::size_t old_capacity = capacity(class_idx);
@@ -61,7 +62,7 @@ template <PageSource Source>
     const std::size_t granted_blocks =
         granted_bytes_ < grant_bytes ? (grant_bytes - granted_bytes_) / block_bytes : 0;
     const std::size_t new_capacity =
-        std::min({old_capacity + old_capacity / 2, old_capacity + granted_blocks, max_row_blocks});
+        std::min({old_capacity + old_capacity / 4, old_capacity + granted_blocks, max_row_blocks});
     if (new_capacity - old_capacity < old_capacity / 8) {
         return false;
     }

@@ -23,6 +23,13 @@ constexpr std::array entries{
     Entry{"freelist", make_freelist_kernel},
     Entry{"null", make_null_kernel},
     Entry{"pool", make_pool_kernel},
+    Entry{"tlsf", make_tlsf_kernel},
+    Entry{"buddy", make_buddy_kernel},
+    Entry{"slab", make_slab_kernel},
+    Entry{"page_allocator", make_page_allocator_kernel},
+    Entry{"platform", make_platform_kernel},
+    Entry{"jemalloc_arena", make_jemalloc_arena_kernel},
+    Entry{"mimalloc_heap", make_mimalloc_heap_kernel},
     Entry{"composed", make_composed_kernel},
 };
 

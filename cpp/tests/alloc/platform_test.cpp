@@ -5,6 +5,14 @@
 
 #include <cstring>
 
+// Under a sanitizer malloc aborts where it should return null, unless it is told.
+extern "C" const char* __asan_default_options() {
+    return "allocator_may_return_null=1";
+}
+extern "C" const char* __tsan_default_options() {
+    return "allocator_may_return_null=1";
+}
+
 namespace alloclab {
 namespace {
 

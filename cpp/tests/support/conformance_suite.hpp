@@ -13,9 +13,12 @@
 #include <alloclab/vm/failing_source.hpp>
 #include <alloclab/vm/fixed_region_source.hpp>
 #include <alloclab/vm/limited_source.hpp>
+#include <alloclab/vm/os_page_source.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <type_traits>
 #include <vector>
 

@@ -32,6 +32,13 @@ SPECS: list[al.Allocator] = [
     al.Arena(initial="1 MiB", growth=1.5),
     al.Freelist(block=256),
     al.Null(),
+    al.Tlsf(initial="1 MiB", retain=0),
+    al.Buddy(min_block=64, region="16 MiB"),
+    al.Slab(object=48, slab="4 KiB", retained_slabs=2, colour=False),
+    al.PageAllocator(),
+    al.Platform(),
+    al.JemallocArena(cache=False, library="/opt/lib/libjemalloc.so.2"),
+    al.MimallocHeap(),
     al.Preload("/opt/lib/libmine.so", environment={"B": "2", "A": "1"}),
 ]
 

@@ -5,11 +5,11 @@
 
 #include <cstring>
 
-// Under a sanitizer malloc aborts where it should return null, unless it is told.
-extern "C" const char* __asan_default_options() {
+// Under a sanitizer malloc aborts where it should return null, unless told.
+extern "C" [[gnu::visibility("default")]] const char* __asan_default_options() {
     return "allocator_may_return_null=1";
 }
-extern "C" const char* __tsan_default_options() {
+extern "C" [[gnu::visibility("default")]] const char* __tsan_default_options() {
     return "allocator_may_return_null=1";
 }
 

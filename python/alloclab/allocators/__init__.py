@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alloclab.allocators.leaves import Buddy, PageAllocator, Platform, Slab, Tlsf
 from alloclab.allocators.own import Arena, Composed, Freelist, Null, OwnAllocator, Pool
+from alloclab.allocators.peer_heaps import JemallocArena, MimallocHeap, PeerHeap
 from alloclab.allocators.peers import Glibc, Jemalloc, Mimalloc, Peer, Preload, Tcmalloc
 from alloclab.allocators.spec import Allocator, Launch
 from alloclab.errors import UsageError
@@ -15,18 +17,26 @@ __all__ = [
     "KNOWN",
     "Allocator",
     "Arena",
+    "Buddy",
     "Composed",
     "Freelist",
     "Glibc",
     "Jemalloc",
+    "JemallocArena",
     "Launch",
     "Mimalloc",
+    "MimallocHeap",
     "Null",
     "OwnAllocator",
+    "PageAllocator",
     "Peer",
+    "PeerHeap",
+    "Platform",
     "Pool",
     "Preload",
+    "Slab",
     "Tcmalloc",
+    "Tlsf",
     "from_json",
     "parse",
 ]
@@ -36,7 +46,24 @@ MAX_DEPTH = 64
 
 KNOWN: dict[str, type[Allocator]] = {
     each.name: each
-    for each in (Glibc, Jemalloc, Mimalloc, Tcmalloc, Pool, Arena, Freelist, Null, Preload)
+    for each in (
+        Glibc,
+        Jemalloc,
+        Mimalloc,
+        Tcmalloc,
+        Pool,
+        Arena,
+        Freelist,
+        Null,
+        Preload,
+        Tlsf,
+        Buddy,
+        Slab,
+        PageAllocator,
+        Platform,
+        JemallocArena,
+        MimallocHeap,
+    )
 }
 
 

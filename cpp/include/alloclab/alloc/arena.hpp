@@ -162,6 +162,9 @@ private:
 template <PageSource Source = OsPageSource>
 using PackedArena = Arena<Source, ArenaTraits{.min_alignment = 1}>;
 
+template <PageSource Source, ArenaTraits traits>
+inline constexpr bool leaves_ended_memory_alone<Arena<Source, traits>> = true;
+
 } // namespace alloclab
 
 #include <alloclab/alloc/detail/arena_growth.hpp>

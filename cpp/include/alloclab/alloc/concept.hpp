@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/allocation_site.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -87,15 +89,8 @@ concept Reporting = Allocator<A> && requires(const A& allocator) {
     { allocator.stats().committed_bytes } -> std::convertible_to<std::size_t>;
 };
 
-// Where a request comes from, for allocators that keep it: a tag, and a line of a source file. The
-// strings outlive the allocator.
-struct AllocationSite {
-    const char* tag = nullptr;
-    const char* file = nullptr;
-    std::uint32_t line = 0;
-};
-
-// `allocate(size, alignment, site)` is `allocate`, told where the request comes from.
+// `allocate(size, alignment, site)` is `allocate`, told where the request comes from. Who keeps the
+// site copies its texts.
 template <class A>
 concept Noting = Allocator<A> && requires(A& allocator, std::size_t size, AllocationSite site) {
     { allocator.allocate(size, size, site) }
@@ -116,6 +111,11 @@ concept Counting = Allocator<A> && requires(const A& allocator, StatVisitor visi
     { allocator.visit_stats(visitor) }
     noexcept->std::same_as<void>;
 };
+
+// Whether an allocator leaves the memory of ended blocks as it is through a reset, until it hands
+// it out again: what may be poisoned then. Say so for each that does, and pass it on in
+// combinators.
+template <class A> inline constexpr bool leaves_ended_memory_alone = false;
 
 // Settings by name, without the heap: `set` returns false, having changed nothing, for a name it
 // does not know or a value it does not take.

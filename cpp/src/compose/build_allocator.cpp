@@ -14,21 +14,30 @@ auto all_recipes() {
     return std::array{
         leaf_recipes(),
         plugin_recipes(),
+        routing_recipes(),
+        layer_recipes(),
     };
 }
 
 } // namespace
 
-AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path) {
+const Recipe* find_recipe(std::string_view name) {
     for (const std::span<const Recipe> group : all_recipes()) {
         for (const Recipe& recipe : group) {
-            if (spec.name == recipe.name) {
-                SpecReader reader(spec, path);
-                AnyAllocator built = recipe.build(recipe.name, reader);
-                reader.finish();
-                return built;
+            if (name == recipe.name) {
+                return &recipe;
             }
         }
+    }
+    return nullptr;
+}
+
+AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path) {
+    if (const Recipe* const recipe = find_recipe(spec.name)) {
+        SpecReader reader(spec, path);
+        AnyAllocator built = recipe->build(recipe->name, reader);
+        reader.finish();
+        return built;
     }
     std::string known;
     for (const std::string_view name : known_allocators()) {

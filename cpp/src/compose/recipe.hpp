@@ -14,13 +14,18 @@ namespace alloclab {
 struct Recipe {
     const char* name;
     AnyAllocator (*build)(const char* name, SpecReader& reader);
+    bool has_block_size = false; // takes an option "block_bytes": one size of blocks only
 };
 
 // The recipe of an allocator that stands on a page source and is made from its options alone.
 template <class A> constexpr Recipe leaf(const char* name) {
-    return {name, [](const char* known, SpecReader& reader) {
+    return {name,
+            [](const char* known, SpecReader& reader) {
                 return erase<A>(known, reader.options<typename A::Options>());
-            }};
+            },
+            requires(typename A::Options options){options.block_bytes = std::size_t{};
+}
+}; // namespace alloclab
 }
 
 // The recipe of a block around one child, called `upstream`, made from its options and that child;
@@ -38,6 +43,11 @@ template <template <class> class Around> constexpr Recipe around(const char* nam
 // The recipes, a group a file.
 std::span<const Recipe> leaf_recipes();
 std::span<const Recipe> plugin_recipes();
+std::span<const Recipe> routing_recipes();
+std::span<const Recipe> layer_recipes();
+
+// The recipe of that name, or null.
+const Recipe* find_recipe(std::string_view name);
 
 // Builds the allocator of one node, its children with it.
 AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path);

@@ -30,13 +30,21 @@ std::string_view SpecReader::text(std::string_view name, std::string_view otherw
 }
 
 AnyAllocator SpecReader::child(std::string_view name) {
+    return build_node(child_spec(name), path_of(name));
+}
+
+const AllocatorSpec& SpecReader::child_spec(std::string_view name) {
     read_children_.push_back(name);
     for (const auto& [known, spec] : spec_.children) {
         if (known == name) {
-            return build_node(spec, path_ + "." + known);
+            return spec;
         }
     }
     refuse("has no \"" + std::string(name) + "\"");
+}
+
+std::string SpecReader::path_of(std::string_view child) const {
+    return path_ + "." + std::string(child);
 }
 
 void SpecReader::finish() const {
@@ -54,6 +62,10 @@ void SpecReader::finish() const {
 
 void SpecReader::refuse(const std::string& what) const {
     throw Error("allocator " + path_ + ": " + what);
+}
+
+void SpecReader::refuse_child(std::string_view child, const std::string& what) const {
+    throw Error("allocator " + path_of(child) + ": " + what);
 }
 
 } // namespace alloclab

@@ -87,6 +87,15 @@ template <Allocator A> void visit_stats_of(const A& allocator, StatVisitor visit
     }
 }
 
+// Whether `reset` may be called: of an allocator behind a table that is known at run time only.
+template <Allocator A> bool can_reset(const A& allocator) noexcept {
+    if constexpr (requires { allocator.has_reset(); }) {
+        return allocator.has_reset();
+    } else {
+        return Resettable<A>;
+    }
+}
+
 // A request may say where it comes from if somebody below wants to know.
 template <class A, class... Site>
 concept TakesSite = sizeof...(Site) == 0 ||

@@ -5,6 +5,8 @@
 #include <alloclab/alloc/detail/thread_slot.hpp>
 #include <alloclab/alloc/layer.hpp>
 #include <alloclab/alloc/spin_lock.hpp>
+#include <alloclab/base/bits.hpp>
+#include <alloclab/base/units.hpp>
 #include <alloclab/vm/os_page_source.hpp>
 
 #include <algorithm>

@@ -37,6 +37,7 @@ struct Capabilities {
     bool owns = true;
     bool usable_size = true;
     bool mark = true;
+    bool is_thread_safe = false; // of a combinator that keeps nothing itself
 
     static Capabilities of(const AnyAllocator& allocator) {
         return {allocator.has_resize(), allocator.has_reset(), allocator.has_owns(),
@@ -61,6 +62,7 @@ AnyAllocator erase_narrowed(const char* name, const Capabilities& offered,
     table.usable_size = offered.usable_size ? table.usable_size : nullptr;
     table.mark = offered.mark ? table.mark : nullptr;
     table.rewind = offered.mark ? table.rewind : nullptr;
+    table.flags |= offered.is_thread_safe ? ALLOCLAB_THREAD_SAFE : 0;
     return AnyAllocator(table, static_cast<A*>(made));
 }
 

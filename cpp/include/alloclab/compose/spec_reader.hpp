@@ -41,11 +41,19 @@ public:
     // Throws: Error where there is none, or what the child's recipe throws.
     AnyAllocator child(std::string_view name);
 
+    // The spec of the child of that name, and its path from the top, for a recipe that builds it
+    // otherwise or later.
+    // Throws: Error where there is none.
+    const AllocatorSpec& child_spec(std::string_view name);
+    std::string path_of(std::string_view child) const;
+
     // Throws: Error when options or children were given that nothing has read.
     void finish() const;
 
     // Throws: Error naming the node, then `what`.
     [[noreturn]] void refuse(const std::string& what) const;
+    // Throws: Error naming the child of that name, then `what`.
+    [[noreturn]] void refuse_child(std::string_view child, const std::string& what) const;
 
 private:
     const AllocatorSpec& spec_;

@@ -82,7 +82,8 @@ void ThreadLocal<A, Source, Make>::tidy_idle(Slot* slot) noexcept {
     do {
         slot->drain();
         if constexpr (Resettable<A>) {
-            if (on_exit_ == ThreadExit::drain && slot->live_count == 0) {
+            if (on_exit_ == ThreadExit::drain && slot->live_count == 0 &&
+                can_reset(slot->allocator)) {
                 slot->allocator.reset();
             }
         }

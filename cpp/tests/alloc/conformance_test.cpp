@@ -7,9 +7,9 @@
 
 namespace alloclab {
 
-using Cases =
-    ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase, PoolCase,
-                     TlsfCase, BuddyCase, SlabCase, PageAllocatorCase, PlatformCase, RocArenaCase>;
+using Cases = ::testing::Types<ArenaCase, PagedArenaCase, FreelistCase, CheckedFreelistCase,
+                               PoolCase, TlsfCase, BuddyCase, SlabCase, PageAllocatorCase,
+                               PlatformCase, RocArenaCase, FrameArenaCase, DoubleEndedCase>;
 
 } // namespace alloclab
 

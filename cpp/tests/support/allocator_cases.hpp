@@ -5,6 +5,8 @@
 
 #include <alloclab/alloc/arena.hpp>
 #include <alloclab/alloc/buddy.hpp>
+#include <alloclab/alloc/double_ended.hpp>
+#include <alloclab/alloc/frame_arena.hpp>
 #include <alloclab/alloc/freelist.hpp>
 #include <alloclab/alloc/null.hpp>
 #include <alloclab/alloc/page_allocator.hpp>
@@ -43,6 +45,17 @@ struct RocArenaCase : ArenaCase {
         options.poison = ArenaPoison::protect;
         return options;
     }
+};
+
+struct FrameArenaCase : ArenaCase {
+    template <PageSource Source> using Of = FrameArena<Source>;
+};
+
+struct DoubleEndedCase {
+    template <PageSource Source> using Of = DoubleEnded<Source>;
+    static constexpr std::size_t max_size = 2000;
+    static constexpr std::size_t max_alignment = 4096;
+    static DoubleEndedOptions options() { return {.region_bytes = std::size_t{1} << 20}; }
 };
 
 struct FreelistCase {

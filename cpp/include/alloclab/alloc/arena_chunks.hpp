@@ -54,6 +54,24 @@ struct ArenaStats {
     std::size_t spare_count = 0;
     std::size_t reset_count = 0;          // 0 with bytes used: an arena nobody resets (row S44)
     std::size_t refused_rewind_count = 0; // rewinds to a mark that was not good
+
+    ArenaStats& operator+=(const ArenaStats& other);
 };
+
+inline ArenaStats& ArenaStats::operator+=(const ArenaStats& other) {
+    reserved_bytes += other.reserved_bytes;
+    committed_bytes += other.committed_bytes;
+    used_bytes += other.used_bytes;
+    tail_waste_bytes += other.tail_waste_bytes;
+    room_bytes += other.room_bytes;
+    spare_bytes += other.spare_bytes;
+    header_bytes += other.header_bytes;
+    chunk_count += other.chunk_count;
+    oversize_count += other.oversize_count;
+    spare_count += other.spare_count;
+    reset_count += other.reset_count;
+    refused_rewind_count += other.refused_rewind_count;
+    return *this;
+}
 
 } // namespace alloclab

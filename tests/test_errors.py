@@ -12,7 +12,7 @@ from alloclab import errors
 
 def test_every_error_of_the_lab_has_the_one_base_class() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
-    assert len(classes) == 7
+    assert len(classes) == 8
     assert all(issubclass(each, errors.Error) for each in classes)
 
 
@@ -25,6 +25,7 @@ def test_every_error_of_the_lab_has_the_one_base_class() -> None:
         (errors.NotComparable("other trace"), 3),
         (errors.TraceError("big.alloctrace: offset 12: bad magic"), 1),
         (errors.ChildFailed("SIGSEGV"), 1),
+        (errors.SimulationError("not aligned", event=3), 1),
         (errors.Error("disk full"), 1),
     ],
 )

@@ -26,11 +26,11 @@ CPP_ORDER = [
 PYTHON_ORDER = [
     {"errors", "units"},
     {"_core", "_native"},
-    {"traces", "traces_diff", "captures", "staging", "record", "allocators", "compile"},
+    {"traces", "traces_diff", "captures", "staging", "record", "allocators", "compile", "textbook"},
     {"replay"},
     {"results"},
     {"stats"},
-    {"sweep", "tune", "views", "gate"},
+    {"sweep", "tune", "views", "gate", "simulate"},
     {"cli", "_pytest", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}

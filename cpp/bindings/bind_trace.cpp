@@ -41,11 +41,15 @@ py::dict summary(const SharedReader& self) {
     return result;
 }
 
-py::dict chunk(SharedReader& self, std::size_t index) {
+void check_index(const SharedReader& self, std::size_t index) {
     if (index >= self.reader().chunks().size()) {
         throw py::index_error("the trace has " + std::to_string(self.reader().chunks().size()) +
                               " chunks");
     }
+}
+
+py::dict chunk(SharedReader& self, std::size_t index) {
+    check_index(self, index);
     EventColumns columns =
         self.decode([&](TraceReader& reader) { return read_event_columns(reader, index); });
     py::dict result;
@@ -57,6 +61,18 @@ py::dict chunk(SharedReader& self, std::size_t index) {
     result["alignment"] = to_numpy(std::move(columns.alignment));
     result["time_ns"] = to_numpy(std::move(columns.time_ns));
     result["value"] = to_numpy(std::move(columns.value), 3);
+    return result;
+}
+
+py::dict calls(SharedReader& self, std::size_t index) {
+    check_index(self, index);
+    CallColumns columns =
+        self.decode([&](TraceReader& reader) { return read_call_columns(reader, index); });
+    py::dict result;
+    result["kind"] = to_numpy(std::move(columns.kind));
+    result["object"] = to_numpy(std::move(columns.object));
+    result["size"] = to_numpy(std::move(columns.size));
+    result["alignment"] = to_numpy(std::move(columns.alignment));
     return result;
 }
 
@@ -124,6 +140,7 @@ void bind_trace(py::module_& module) {
         .def_property_readonly(
             "chunk_count", [](const SharedReader& self) { return self.reader().chunks().size(); })
         .def("chunk", &chunk, py::arg("index"))
+        .def("calls", &calls, py::arg("index"))
         .def("objects", &objects)
         .def("footprint", &footprint)
         .def("touched", &touched);

@@ -33,4 +33,5 @@ PYBIND11_MODULE(_core, module) {
     py::register_local_exception_translator(translate);
     alloclab::bindings::bind_trace(module);
     alloclab::bindings::bind_seal(module);
+    alloclab::bindings::bind_placement(module);
 }

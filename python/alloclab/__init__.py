@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Record a program's heap, replay it under any allocator, compare, and keep the result."""
 
+from alloclab import textbook
 from alloclab._core import version as __version__
 from alloclab.allocators import (
     Allocator,
@@ -28,12 +29,14 @@ from alloclab.errors import (
     NotComparable,
     NotInstalled,
     NotMeasured,
+    SimulationError,
     TraceError,
     UsageError,
 )
 from alloclab.gate import VerdictFailed, check
 from alloclab.record import record
 from alloclab.replay import METRICS, Run, replay
+from alloclab.simulate import Placement, njit_allocator, simulate
 from alloclab.sweep import Comparison, compare, load_comparison
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
@@ -58,10 +61,12 @@ __all__ = [
     "NotMeasured",
     "Null",
     "PageAllocator",
+    "Placement",
     "Platform",
     "Pool",
     "Preload",
     "Run",
+    "SimulationError",
     "Slab",
     "Tcmalloc",
     "Tlsf",
@@ -75,8 +80,11 @@ __all__ = [
     "compare",
     "diff",
     "load_comparison",
+    "njit_allocator",
     "open_trace",
     "record",
     "replay",
     "seal",
+    "simulate",
+    "textbook",
 ]

@@ -108,6 +108,57 @@ class ChildFailed(Error):  # noqa: N818 - reads as a verdict
         return f"{line}: {last_words[-1]}" if last_words else line
 
 
+class SimulationError(Error):
+    """An allocator written in Python that broke its contract, and where.
+
+    Args:
+        reason: what it did.
+        event: the index of the event at which it did it.
+        block: the block it is about, as (object, offset, size); the offset is None where it has
+            none.
+        other: the live block in its way, where there is one.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        event: int,
+        block: tuple[int, int | None, int] | None = None,
+        other: tuple[int, int | None, int] | None = None,
+    ) -> None:
+        self.reason = reason
+        self.event = event
+        self.block = block
+        self.other = other
+        line = f"event {event}: {reason}"
+        if block is not None:
+            line += f": {_block_text(block)}"
+        if other is not None:
+            line += f" and {_block_text(other)}"
+        super().__init__(line)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are rebuilt from their arguments, which here are keywords.
+        return _simulation_error, (self.reason, self.event, self.block, self.other)
+
+
+def _block_text(block: tuple[int, int | None, int]) -> str:
+    number, offset, size = block
+    if offset is None:
+        return f"object {number} of {size} bytes"
+    return f"object {number} at [{offset}, {offset + size})"
+
+
+def _simulation_error(
+    reason: str,
+    event: int,
+    block: tuple[int, int | None, int] | None,
+    other: tuple[int, int | None, int] | None,
+) -> SimulationError:
+    return SimulationError(reason, event=event, block=block, other=other)
+
+
 def exit_code(error: BaseException) -> int:
     """Returns the exit code of the command line for an error (0 ok is never an error's)."""
     if isinstance(error, UsageError | NotInstalled):

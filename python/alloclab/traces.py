@@ -116,6 +116,14 @@ class Trace:
             first_event += len(chunk)
             yield chunk
 
+    def calls(self) -> Iterator[Columns]:
+        """Yields what a simulated allocator needs, chunk by chunk: `chunks()` in half the time.
+
+        Columns: `kind`, `object`, `size`, `alignment`, as those of a `Chunk`.
+        """
+        for index in range(self._reader.chunk_count):
+            yield self._reader.calls(index)
+
     def objects(self) -> Columns:
         """Returns one row an object, block or mapped region, in the order of their births.
 

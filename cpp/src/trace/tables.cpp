@@ -17,6 +17,10 @@ std::uint64_t interpolated_ns(const std::vector<std::uint64_t>& stamps, std::uin
     return stamps[at] + (stamps[at + 1] - stamps[at]) * (index % stride) / stride;
 }
 
+std::uint64_t alignment_of(const Event& event) {
+    return event.alignment_log2 == 0 ? 0 : std::uint64_t{1} << event.alignment_log2;
+}
+
 bool is_code(const Event& event, EventKind kind) {
     return event.code == static_cast<std::uint8_t>(kind);
 }
@@ -43,10 +47,28 @@ EventColumns read_event_columns(TraceReader& reader, std::size_t index) {
         columns.thread[row] = event.thread;
         columns.object[row] = event.object;
         columns.size[row] = event.size;
-        columns.alignment[row] =
-            event.alignment_log2 == 0 ? 0 : std::uint64_t{1} << event.alignment_log2;
+        columns.alignment[row] = alignment_of(event);
         columns.time_ns[row] = interpolated_ns(stamps, row);
         std::copy_n(event.values, 3, columns.value.begin() + static_cast<std::ptrdiff_t>(row * 3));
+        ++row;
+    });
+    return columns;
+}
+
+CallColumns read_call_columns(TraceReader& reader, std::size_t index) {
+    const ChunkColumns chunk = reader.read_chunk(index);
+    const std::size_t rows = chunk.events();
+    CallColumns columns;
+    columns.kind.resize(rows);
+    columns.object.resize(rows);
+    columns.size.resize(rows);
+    columns.alignment.resize(rows);
+    std::size_t row = 0;
+    chunk.visit([&](const Event& event) {
+        columns.kind[row] = static_cast<std::uint8_t>(kind_of(event.code));
+        columns.object[row] = event.object;
+        columns.size[row] = event.size;
+        columns.alignment[row] = alignment_of(event);
         ++row;
     });
     return columns;

@@ -23,6 +23,18 @@ struct EventColumns {
 // Decodes chunk `index`. Throws: TraceError, SystemError. Cost: some 60 bytes an event.
 EventColumns read_event_columns(TraceReader& reader, std::size_t index);
 
+// What of a chunk a simulated allocator needs: the same columns without the others.
+struct CallColumns {
+    std::vector<std::uint8_t> kind;
+    std::vector<std::uint64_t> object;
+    std::vector<std::uint64_t> size;
+    std::vector<std::uint64_t> alignment;
+};
+
+// Decodes chunk `index`. Throws: TraceError, SystemError. Cost: 25 bytes an event, and half the
+// time of read_event_columns.
+CallColumns read_call_columns(TraceReader& reader, std::size_t index);
+
 // One row an object, in the order of their ids.
 struct ObjectTable {
     static constexpr std::int64_t alive = -1; // in `death`

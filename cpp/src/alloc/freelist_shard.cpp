@@ -72,6 +72,44 @@ void FreelistGeometry::carve(FreelistShard& shard) const noexcept {
     shard.carved_count += carve_count;
 }
 
+bool FreelistGeometry::runs_evenly(const FreelistShard& shard) const noexcept {
+    constexpr int probe_count = 8;
+    const FreeBlock* block = shard.free;
+    for (int probe = 0; probe < probe_count && block->next != nullptr; ++probe) {
+        const auto at = reinterpret_cast<std::uintptr_t>(block);
+        const auto next = reinterpret_cast<std::uintptr_t>(block->next);
+        if ((at > next ? at - next : next - at) > 2 * block_bytes) {
+            return false;
+        }
+        block = block->next;
+    }
+    return true;
+}
+
+void FreelistGeometry::put_in_order(FreelistShard& shard) const noexcept {
+    constexpr std::size_t sortable_blocks = 4096;
+    if (block_count > sortable_blocks || runs_evenly(shard)) {
+        return;
+    }
+    std::uint64_t is_free[sortable_blocks / 64];
+    const std::size_t word_count = (block_count + 63) / 64;
+    std::fill_n(is_free, word_count, std::uint64_t{0});
+    for (const FreeBlock* block = shard.free; block != nullptr; block = block->next) {
+        const std::size_t block_idx = index_of(&shard, block);
+        is_free[block_idx / 64] |= std::uint64_t{1} << (block_idx % 64);
+    }
+    auto* const first = reinterpret_cast<std::byte*>(&shard) + first_offset;
+    FreeBlock** link = &shard.free;
+    for (std::size_t word_idx = 0; word_idx < word_count; ++word_idx) {
+        for (std::uint64_t word = is_free[word_idx]; word != 0; word &= word - 1) {
+            const auto bit_idx = static_cast<std::size_t>(std::countr_zero(word));
+            *link = reinterpret_cast<FreeBlock*>(first + (word_idx * 64 + bit_idx) * block_bytes);
+            link = &(*link)->next;
+        }
+    }
+    *link = nullptr;
+}
+
 std::size_t FreelistGeometry::index_of(const FreelistShard* shard,
                                        const void* block) const noexcept {
     const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) -

@@ -31,6 +31,10 @@ std::size_t platform_header_bytes() noexcept {
 }
 
 void* Platform::allocate_aligned(std::size_t size, std::size_t alignment) noexcept {
+    constexpr std::size_t limit = SIZE_MAX / 4; // what some mallocs do not survive
+    if (size > limit || alignment > limit) {
+        return nullptr;
+    }
     void* block = nullptr;
     return ::posix_memalign(&block, alignment, size) == 0 ? block : nullptr;
 }

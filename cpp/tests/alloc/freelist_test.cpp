@@ -82,6 +82,46 @@ TEST(Freelist, after_frees_in_any_order_neighbours_come_from_one_chunk) {
     EXPECT_LE(hops, 101U);
 }
 
+TEST(Freelist, gives_the_block_freed_last_first_and_a_chunk_s_others_in_address_order) {
+    Freelist<> freelist({.block_bytes = 64, .blocks_per_chunk = 1000});
+    std::vector<void*> blocks;
+    for (int block_idx = 0; block_idx < 1000; ++block_idx) {
+        blocks.push_back(freelist.allocate(64, 16));
+    }
+    const std::vector<void*> in_order = blocks;
+    Rng rng(8);
+    for (std::size_t left = blocks.size(); left > 1; --left) {
+        std::swap(blocks[left - 1], blocks[rng.below(left)]);
+    }
+    for (void* const block : blocks) {
+        freelist.deallocate(block, 64, 16);
+    }
+    EXPECT_EQ(freelist.allocate(64, 16), blocks.back());
+    for (void* const block : in_order) {
+        if (block != blocks.back()) {
+            ASSERT_EQ(freelist.allocate(64, 16), block);
+        }
+    }
+}
+
+// Row S34: under churn of one size no memory is lost between the blocks.
+TEST(Freelist, holds_no_more_than_the_most_that_lived_through_any_churn) {
+    Counting source;
+    Freelist<Ref, false> freelist({.block_bytes = 64, .blocks_per_chunk = 1023}, Ref(source));
+    std::vector<void*> live;
+    for (int block_idx = 0; block_idx < 8184; ++block_idx) {
+        live.push_back(freelist.allocate(64, 16));
+    }
+    Rng rng(6);
+    for (int step = 0; step < 200000; ++step) {
+        void*& chosen = live[rng.below(live.size())];
+        freelist.deallocate(chosen, 64, 16);
+        chosen = freelist.allocate(64, 16);
+    }
+    EXPECT_EQ(freelist.stats().live_count, live.size());
+    EXPECT_EQ(source.peak_mapped_bytes(), 8 * 64_KiB) << "8184 blocks are 8 chunks exactly";
+}
+
 // Row R40: memory of another allocator is not taken back.
 TEST(Freelist, a_checked_one_counts_foreign_and_double_frees_and_ignores_them) {
     Freelist<OsPageSource, true> freelist({.block_bytes = 64, .blocks_per_chunk = 100});

@@ -27,6 +27,7 @@ PYTHON_ORDER = [
     {"errors", "units"},
     {"_core", "_native"},
     {"traces", "traces_diff", "captures", "staging", "record", "allocators", "compile", "textbook"},
+    {"live"},
     {"replay"},
     {"results"},
     {"stats"},

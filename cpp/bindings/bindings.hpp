@@ -8,5 +8,10 @@ namespace alloclab::bindings {
 void bind_trace(pybind11::module_& module);
 void bind_seal(pybind11::module_& module);
 void bind_placement(pybind11::module_& module);
+void bind_alloc(pybind11::module_& module);
+void bind_alloc_numpy(pybind11::module_& module);
+
+// Sets the lab's Python error of that name, a class of alloclab.errors.
+void raise_python(const char* name, const char* message);
 
 } // namespace alloclab::bindings

@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "bindings.hpp"
+#include "live_heap.hpp"
 
 #include <alloclab/base/error.hpp>
 
 namespace py = pybind11;
 
+namespace alloclab::bindings {
+
+void raise_python(const char* name, const char* message) {
+    const py::object type = py::module_::import("alloclab.errors").attr(name);
+    // A path in the message may be no UTF-8.
+    const auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(message));
+    PyErr_SetObject(type.ptr(), text.ptr());
+}
+
+} // namespace alloclab::bindings
+
 namespace {
 
 // The lab's Python errors, set from the one place that knows both sides.
 void translate(std::exception_ptr thrown) {
-    const auto raise = [](const char* name, const char* message) {
-        const py::object type = py::module_::import("alloclab.errors").attr(name);
-        // A path in the message may be no UTF-8.
-        const auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(message));
-        PyErr_SetObject(type.ptr(), text.ptr());
-    };
+    using alloclab::bindings::raise_python;
     try {
         std::rethrow_exception(std::move(thrown));
     } catch (const alloclab::TraceError& error) {
-        raise("TraceError", error.what());
+        raise_python("TraceError", error.what());
+    } catch (const alloclab::bindings::LiveError& error) {
+        raise_python(error.python_name, error.what());
     } catch (const alloclab::Error& error) {
-        raise("Error", error.what());
+        raise_python("Error", error.what());
     }
 }
 
@@ -34,4 +43,6 @@ PYBIND11_MODULE(_core, module) {
     alloclab::bindings::bind_trace(module);
     alloclab::bindings::bind_seal(module);
     alloclab::bindings::bind_placement(module);
+    alloclab::bindings::bind_alloc(module);
+    alloclab::bindings::bind_alloc_numpy(module);
 }

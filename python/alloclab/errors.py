@@ -8,6 +8,11 @@ mistyped command from a verdict that failed and from a figure that could not be 
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -63,6 +68,47 @@ class NotMeasured(Error):  # noqa: N818 - reads as a verdict
 
     def __hash__(self) -> int:
         return hash((NotMeasured, self.reason))
+
+
+class ArenaEscapeError(Error, BufferError):
+    """Arrays or memoryviews look at memory that was to end; it stays valid until they die.
+
+    Attributes:
+        escapes: (bytes, tag) of each block that is looked at.
+    """
+
+    def __init__(self, message: str, escapes: Sequence[tuple[int, str | None]] = ()) -> None:
+        super().__init__(message)
+        self.escapes = list(escapes)
+
+    @classmethod
+    def of(cls, name: str, what: str, escapes: Sequence[tuple[int, str | None]]) -> Self:
+        """Says which allocator cannot do what, and for whose sake: at most five are named."""
+        named = [f"{size:,} B [{tag}]" if tag else f"{size:,} B" for size, tag in escapes[:5]]
+        more = [f"and {len(escapes) - 5} more"] if len(escapes) > 5 else []
+        total = sum(size for size, _ in escapes)
+        blocks = "1 block" if len(escapes) == 1 else f"{len(escapes)} blocks"
+        return cls(
+            f"{name!r} {what} while {blocks} of {total:,} B in all still have arrays or "
+            f"memoryviews: {', '.join(named + more)}; delete or copy those first",
+            escapes,
+        )
+
+
+class BlockEnded(Error):  # noqa: N818 - reads as a claim about the block
+    """A block of a live allocator was used after it was freed, reset or rewound away."""
+
+
+class ScopeClosed(Error):  # noqa: N818 - reads as a claim about the scope
+    """A live allocator was used after its end."""
+
+
+class ScopeOrderError(Error):
+    """Scopes are not closed in the opposite order they were opened in."""
+
+
+class WrongThread(Error):  # noqa: N818 - reads as a claim about the caller
+    """A live allocator that serves one thread was used from another."""
 
 
 class ChildFailed(Error):  # noqa: N818 - reads as a verdict

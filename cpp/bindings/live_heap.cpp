@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+#include "live_heap.hpp"
+
+#include <alloclab/base/units.hpp>
+
+#include <pybind11/pybind11.h>
+
+#include <cstring>
+
+namespace alloclab::bindings {
+
+LiveHeap::LiveHeap(AnyAllocator allocator, std::shared_ptr<void> keeper)
+    : keeper_(std::move(keeper)), allocator_(std::move(allocator)),
+      owner_thread_(PyThread_get_thread_ident()), is_thread_bound_(!allocator_->is_thread_safe()) {}
+
+LiveHeap::~LiveHeap() {
+    drain();
+}
+
+bool LiveHeap::is_own_thread() const noexcept {
+    return !is_thread_bound_ || PyThread_get_thread_ident() == owner_thread_;
+}
+
+void LiveHeap::adopt_thread() noexcept {
+    owner_thread_ = PyThread_get_thread_ident();
+}
+
+AnyAllocator& LiveHeap::enter() {
+    if (is_closed_) {
+        throw LiveError("ScopeClosed", "the allocator is closed");
+    }
+    if (!is_own_thread()) {
+        throw LiveError("WrongThread",
+                        "the allocator serves one thread at a time and belongs to another one: "
+                        "take it over with adopt_thread(), or put it into Locked");
+    }
+    drain();
+    return *allocator_;
+}
+
+void LiveHeap::drain() noexcept {
+    while (!pending_.empty()) {
+        const Pending next = pending_.back();
+        pending_.pop_back();
+        allocator_->deallocate(next.address, next.size, next.alignment);
+    }
+}
+
+void LiveHeap::give_back(void* address, std::size_t size, std::size_t alignment) noexcept {
+    if (!allocator_) {
+        return;
+    }
+    if (is_own_thread()) {
+        allocator_->deallocate(address, size, alignment);
+    } else {
+        pending_.push_back({address, size, alignment});
+    }
+}
+
+void* LiveHeap::take(std::size_t size, std::size_t alignment, AllocationSite site, bool is_zeroed) {
+    AnyAllocator& allocator = enter();
+    void* address = nullptr;
+    if (is_zeroed && !allocator.has_sites()) {
+        address = allocator.allocate_zeroed(size, alignment);
+    } else {
+        address = allocator.allocate(size, alignment, site);
+        if (address != nullptr && is_zeroed) {
+            std::memset(address, 0, size);
+        }
+    }
+    allocation_count_ += address != nullptr ? 1 : 0;
+    if (address == nullptr && failed_) {
+        failed_(size);
+    }
+    return address;
+}
+
+std::unique_ptr<Block> LiveHeap::allocate(std::size_t size, std::size_t alignment,
+                                          AllocationSite site, bool is_zeroed) {
+    void* const address = take(size, alignment, site, is_zeroed);
+    if (address == nullptr) {
+        return nullptr;
+    }
+    std::unique_ptr<Block> block(
+        new Block(shared_from_this(), address, size, alignment, site, next_serial_++));
+    link(*block);
+    return block;
+}
+
+void LiveHeap::deallocate(Block& block) {
+    block.check_live();
+    if (block.heap_.get() != this) {
+        throw LiveError("Error", "the block is another allocator's");
+    }
+    if (block.export_count_ != 0) {
+        throw LiveError("ArenaEscapeError", "the block is still looked at through " +
+                                                std::to_string(block.export_count_) + " buffers");
+    }
+    enter();
+    forget(block);
+}
+
+bool LiveHeap::resize(Block& block, std::size_t new_size) {
+    block.check_live();
+    if (block.heap_.get() != this) {
+        throw LiveError("Error", "the block is another allocator's");
+    }
+    if (block.export_count_ != 0) {
+        throw LiveError("ArenaEscapeError", "the block cannot change its size while it is looked "
+                                            "at through a buffer");
+    }
+    if (!enter().resize(block.address_, block.size_, new_size, block.alignment_)) {
+        return false;
+    }
+    block.size_ = new_size;
+    return true;
+}
+
+void* LiveHeap::allocate_address(std::size_t size, std::size_t alignment, AllocationSite site) {
+    return take(size, alignment, site, false);
+}
+
+void LiveHeap::deallocate_address(void* address, std::size_t size, std::size_t alignment) {
+    enter().deallocate(address, size, alignment);
+}
+
+void* LiveHeap::allocate_foreign(std::size_t size, std::size_t alignment,
+                                 AllocationSite site) noexcept {
+    if (is_closed_ || !is_own_thread()) {
+        return nullptr;
+    }
+    drain();
+    void* const address = allocator_->allocate(size, alignment, site);
+    if (address != nullptr) {
+        ++allocation_count_;
+        ++foreign_count_;
+        foreign_bytes_ += size;
+    }
+    return address;
+}
+
+void LiveHeap::deallocate_foreign(void* address, std::size_t size, std::size_t alignment) noexcept {
+    give_back(address, size, alignment);
+    --foreign_count_;
+    foreign_bytes_ -= size;
+    finish_closing();
+}
+
+bool LiveHeap::resize_foreign(void* address, std::size_t old_size, std::size_t new_size,
+                              std::size_t alignment) noexcept {
+    if (!is_own_thread() || !allocator_->resize(address, old_size, new_size, alignment)) {
+        return false;
+    }
+    foreign_bytes_ += new_size - old_size; // wraps where it shrinks
+    return true;
+}
+
+void LiveHeap::refuse_exported(std::uint64_t first_serial, const char* what) const {
+    if (foreign_count_ != 0 || !exported(first_serial).empty()) {
+        throw LiveError("ArenaEscapeError", std::string(what) + ": blocks are still looked at");
+    }
+}
+
+void LiveHeap::reset() {
+    AnyAllocator& allocator = enter();
+    refuse_exported(0, "reset");
+    end_since(0);
+    marks_.clear();
+    allocator.reset();
+}
+
+LiveMark LiveHeap::mark() {
+    AnyAllocator& allocator = enter();
+    marks_.push_back({next_mark_id_++, next_serial_});
+    return {weak_from_this(), allocator.mark(), marks_.back().id, next_serial_};
+}
+
+void LiveHeap::rewind(const LiveMark& to) {
+    AnyAllocator& allocator = enter();
+    if (to.heap.lock().get() != this) {
+        throw LiveError("Error", "rewind: the mark is another allocator's");
+    }
+    std::size_t kept = marks_.size();
+    while (kept > 0 && marks_[kept - 1].id > to.id) {
+        --kept;
+    }
+    if (kept == 0 || marks_[kept - 1].id != to.id) {
+        throw LiveError("Error", "rewind: the mark is stale: an older one, or a reset, went past");
+    }
+    refuse_exported(to.next_serial, "rewind");
+    if (!allocator.rewind(to.inner)) {
+        throw LiveError("Error", "rewind: the allocator refuses the mark");
+    }
+    end_since(to.next_serial);
+    marks_.resize(kept);
+}
+
+bool LiveHeap::close() {
+    if (!is_closed_) {
+        enter();
+        is_closed_ = true;
+        marks_.clear();
+        for (Block* block = newest_; block != nullptr;) {
+            Block* const older = block->older_;
+            if (block->export_count_ == 0) {
+                forget(*block);
+            }
+            block = older;
+        }
+        finish_closing();
+    }
+    return !allocator_;
+}
+
+void LiveHeap::finish_closing() noexcept {
+    if (is_closed_ && oldest_ == nullptr && foreign_count_ == 0 && allocator_) {
+        drain();
+        allocator_.reset();
+        keeper_.reset();
+    }
+}
+
+std::vector<const Block*> LiveHeap::exported(std::uint64_t first_serial) const {
+    std::vector<const Block*> found;
+    for (const Block* block = oldest_; block != nullptr; block = block->newer_) {
+        if (block->export_count_ != 0 && block->serial_ >= first_serial) {
+            found.push_back(block);
+        }
+    }
+    return found;
+}
+
+std::size_t LiveHeap::live_count() const noexcept {
+    std::size_t count = 0;
+    for (const Block* block = oldest_; block != nullptr; block = block->newer_) {
+        ++count;
+    }
+    return count;
+}
+
+void LiveHeap::link(Block& block) noexcept {
+    block.older_ = newest_;
+    (newest_ != nullptr ? newest_->newer_ : oldest_) = &block;
+    newest_ = &block;
+}
+
+void LiveHeap::unlink(Block& block) noexcept {
+    (block.older_ != nullptr ? block.older_->newer_ : oldest_) = block.newer_;
+    (block.newer_ != nullptr ? block.newer_->older_ : newest_) = block.older_;
+    block.older_ = block.newer_ = nullptr;
+}
+
+void LiveHeap::end_since(std::uint64_t serial) noexcept {
+    const std::shared_ptr<LiveHeap> self =
+        shared_from_this(); // a handle may be the last to hold it
+    while (newest_ != nullptr && newest_->serial_ >= serial) {
+        Block& block = *newest_;
+        unlink(block);
+        block.heap_.reset();
+    }
+}
+
+void LiveHeap::forget(Block& block) noexcept {
+    const std::shared_ptr<LiveHeap> self = std::move(block.heap_);
+    unlink(block);
+    if (!is_held_by_mark(block.serial_)) {
+        give_back(block.address_, block.size_, block.alignment_);
+    }
+    finish_closing();
+}
+
+Block::Block(std::shared_ptr<LiveHeap> heap, void* address, std::size_t size, std::size_t alignment,
+             AllocationSite site, std::uint64_t serial) noexcept
+    : heap_(std::move(heap)), address_(address), size_(size), alignment_(alignment), site_(site),
+      serial_(serial) {}
+
+Block::~Block() {
+    if (heap_ != nullptr) {
+        heap_->forget(*this);
+    }
+}
+
+void Block::check_live() const {
+    if (heap_ == nullptr) {
+        throw LiveError("BlockEnded", "the block has been freed, reset or rewound away");
+    }
+}
+
+void Block::begin_export() {
+    check_live();
+    ++export_count_;
+}
+
+void Block::end_export() noexcept {
+    if (--export_count_ == 0 && heap_ != nullptr && heap_->is_closed_) {
+        heap_->forget(*this);
+    }
+}
+
+} // namespace alloclab::bindings

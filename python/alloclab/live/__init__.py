@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""Allocators used from Python, in this process: blocks, arrays, scopes, and NumPy's own data."""
+
+from alloclab.live.allocator import LiveAllocator, live
+from alloclab.live.numpy_data import numpy_allocator
+from alloclab.live.requests import (
+    RequestScopes,
+    ScopeId,
+    enter_request_scope,
+    exit_request_scope,
+)
+from alloclab.live.scopes import UnusedArena, arena, current_scope
+
+__all__ = [
+    "LiveAllocator",
+    "RequestScopes",
+    "ScopeId",
+    "UnusedArena",
+    "arena",
+    "current_scope",
+    "enter_request_scope",
+    "exit_request_scope",
+    "live",
+    "numpy_allocator",
+]

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: MIT
+"""A live allocator: built from a spec, used through blocks that know when they have ended."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from alloclab._core import Block, LiveHeap, LiveMark
+from alloclab.allocators import Allocator
+from alloclab.errors import ArenaEscapeError, UsageError
+from alloclab.live import open_scopes
+from alloclab.live.capability import capability
+
+DEFAULT_ALIGNMENT = 16
+OnEscape = Literal["error", "extend"]
+Shape = int | tuple[int, ...]
+
+# Of every allocator and scope; never reused.
+next_id = itertools.count(1)
+
+
+class LiveAllocator:
+    """An allocator at work in this process. `live` and `arena` make one.
+
+    Blocks are freed when their last reference goes, or by `deallocate`; a block that was freed,
+    reset or rewound away raises when it is used. Memory that is looked at, by an array or a
+    memoryview, is never taken away: what would, raises ArenaEscapeError.
+
+    What an allocator cannot do is no attribute of it: `hasattr(a, "reset")` tells.
+
+    Everything runs under the GIL. An allocator that is not thread-safe serves the thread that made
+    it; blocks may be dropped anywhere.
+    """
+
+    def __init__(
+        self,
+        spec: Allocator,
+        *,
+        name: str | None = None,
+        on_escape: OnEscape = "error",
+        heap: LiveHeap | None = None,
+    ) -> None:
+        if on_escape not in ("error", "extend"):
+            raise UsageError(f'on_escape is "error" or "extend", not {on_escape!r}')
+        self.spec = spec
+        self.name = spec.name if name is None else name
+        self.id = next(next_id)
+        self.on_escape = on_escape
+        self._heap = LiveHeap(json.dumps(spec.core_spec())) if heap is None else heap
+        self.capabilities = frozenset(self._heap.capabilities)
+        self._last_stats: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else f"{self._heap.live_count} blocks"
+        named = "" if self.name == self.spec.name else f" {self.name!r}"
+        return f"<LiveAllocator{named} {self.spec}: {state}>"
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("a live allocator is one thing: it cannot be copied")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a live allocator belongs to its process: it cannot be pickled")
+
+    # Blocks
+
+    def allocate(
+        self,
+        size: int,
+        alignment: int = DEFAULT_ALIGNMENT,
+        tag: str | None = None,
+        *,
+        zeroed: bool = False,
+    ) -> Block:
+        """Returns a block of at least `size` bytes at a multiple of `alignment`.
+
+        A memoryview of it is its memory. The tag, and the line of this call, reach allocators that
+        keep them (Trace).
+
+        Raises:
+            MemoryError: the allocator refuses.
+        """
+        return self._heap.allocate(size, alignment, tag, zeroed)
+
+    def deallocate(self, block: Block) -> None:
+        """Frees a block now.
+
+        Raises:
+            BlockEnded: it has been freed already, or reset away.
+            ArenaEscapeError: an array or a memoryview still looks at it.
+        """
+        self._heap.deallocate(block)
+
+    def array(
+        self,
+        shape: Shape,
+        dtype: npt.DTypeLike = np.float64,
+        *,
+        tag: str | None = None,
+        alignment: int = DEFAULT_ALIGNMENT,
+        zeroed: bool = False,
+    ) -> npt.NDArray[Any]:
+        """Returns an array in a block of its own, which is freed when the last view of it dies.
+
+        Raises:
+            MemoryError: the allocator refuses.
+            UsageError: the type holds Python objects, or nothing.
+        """
+        kind = np.dtype(dtype)
+        if kind.hasobject or kind.itemsize == 0:
+            raise UsageError(f"an array of {kind!r} does not hold bytes")
+        extents = (shape,) if isinstance(shape, int) else tuple(shape)
+        bytes_wanted = math.prod(extents) * kind.itemsize
+        block = self._heap.allocate(bytes_wanted, max(alignment, kind.alignment), tag, zeroed)
+        # NumPy holds a memoryview, and so the look, as the base of this and all its views. Given
+        # as `buffer=`, it would only hold the block.
+        return np.asarray(memoryview(block)).view(kind).reshape(extents)
+
+    def reallocate(self, block: Block, new_size: int) -> Block:
+        """Returns the block with another size: itself where that can be had in place, otherwise a
+        new one with the old one's bytes, which is then ended.
+
+        Raises:
+            MemoryError: the allocator refuses; the block is as it was.
+        """
+        if "resize" in self.capabilities and self._heap.resize(block, new_size):
+            return block
+        moved = self._heap.allocate(new_size, block.alignment, block.tag, False)
+        kept = min(block.size, new_size)
+        with memoryview(block) as old, memoryview(moved) as new:
+            new[:kept] = old[:kept]
+        self._heap.deallocate(block)
+        return moved
+
+    def allocate_address(
+        self, size: int, alignment: int = DEFAULT_ALIGNMENT, tag: str | None = None
+    ) -> int | None:
+        """Returns a block as a bare address, or None. Nothing is checked from here on: it is for
+        `ctypes` and other languages, and closing ends it unasked.
+        """
+        return self._heap.allocate_address(size, alignment, tag)
+
+    def deallocate_address(
+        self, address: int, size: int, alignment: int = DEFAULT_ALIGNMENT
+    ) -> None:
+        """Frees what `allocate_address` gave for the same size and alignment."""
+        self._heap.deallocate_address(address, size, alignment)
+
+    # What only some allocators can
+
+    @capability("resize")
+    def resize(self, block: Block, new_size: int) -> bool:
+        """Changes a block's size where it stands; returns False, having changed nothing, where
+        that cannot be.
+        """
+        return self._heap.resize(block, new_size)
+
+    @capability("reset")
+    def reset(self) -> None:
+        """Ends every block at once.
+
+        Raises:
+            ArenaEscapeError: something still looks at one; nothing has changed.
+        """
+        self._refuse_escapes("reset", 0)
+        self._heap.reset()
+
+    @capability("mark")
+    def mark(self) -> LiveMark:
+        """Remembers this point for `rewind`."""
+        return self._heap.mark()
+
+    @capability("mark")
+    def rewind(self, to: LiveMark) -> None:
+        """Ends every block allocated since the mark, which stays good.
+
+        Raises:
+            ArenaEscapeError: something still looks at one; nothing has changed.
+            Error: the mark is another allocator's, or an older one or a reset went past it.
+        """
+        self._refuse_escapes("rewind", to.next_serial)
+        self._heap.rewind(to)
+
+    @capability("owns")
+    def owns(self, block: Block | int) -> bool:
+        """Whether memory of this allocator stands at a block, or an address."""
+        return self._heap.owns(block if isinstance(block, int) else block.address)
+
+    @capability("usable_size")
+    def usable_size(self, block: Block) -> int:
+        """How many bytes the block really has."""
+        return self._heap.usable_size(block)
+
+    # The whole
+
+    def stats(self) -> dict[str, int]:
+        """Returns every figure the allocator keeps, those of its parts added up by name; after the
+        end, what they were then.
+        """
+        return self._last_stats if self.is_closed else self._heap.stats()
+
+    @property
+    def live_count(self) -> int:
+        """How many blocks with a handle live."""
+        return self._heap.live_count
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended for new blocks."""
+        return self._heap.is_closed
+
+    def adopt_thread(self) -> None:
+        """Makes the calling thread the one that may use this allocator."""
+        self._heap.adopt_thread()
+
+    def on_failure(self, callback: Callable[[int], None]) -> None:
+        """Calls `callback` with the size of each request that is refused from now on, before
+        MemoryError is raised: what a budget (Limit) refuses, for instance.
+        """
+        self._heap.on_failure(callback)
+
+    def escapes(self) -> list[tuple[int, str | None]]:
+        """Returns (bytes, tag) of every block that an array or a memoryview looks at now."""
+        rows = [(size, tag) for size, tag, _ in self._heap.exported()]
+        if self._heap.foreign_count:
+            rows.append((self._heap.foreign_bytes, "numpy"))
+        return rows
+
+    def close(self) -> None:
+        """Ends every block and gives the memory back. Once closed it does nothing.
+
+        Raises:
+            ArenaEscapeError: arrays or memoryviews still look at blocks. Those blocks, and only
+                those, stay valid until they die, and the memory is given back then. With
+                `on_escape="extend"` that is no error.
+            ScopeOrderError: a scope opened within this one is still open.
+        """
+        if self.is_closed:
+            return
+        open_scopes.check_innermost(self)
+        found = self._end()
+        if found:
+            raise self._escape_error("ends", found)
+
+    def __enter__(self) -> LiveAllocator:
+        open_scopes.push(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        open_scopes.pop(self)
+        if self.is_closed:
+            return
+        found = self._end()
+        if not found:
+            return
+        escaped = self._escape_error("ends", found)
+        if error is None:
+            raise escaped
+        # Its traceback may be what looks: the first error is the one to tell.
+        error.add_note(str(escaped))
+
+    def _end(self) -> list[tuple[int, str | None]]:
+        found = self.escapes()
+        self._last_stats = self._heap.stats()
+        self._heap.close()
+        return [] if self.on_escape == "extend" else found
+
+    def _refuse_escapes(self, what: str, first_serial: int) -> None:
+        rows = [(size, tag) for size, tag, _ in self._heap.exported(first_serial)]
+        if self._heap.foreign_count:
+            rows.append((self._heap.foreign_bytes, "numpy"))
+        if rows:
+            raise self._escape_error(f"cannot {what}", rows)
+
+    def _escape_error(self, what: str, rows: list[tuple[int, str | None]]) -> ArenaEscapeError:
+        return ArenaEscapeError.of(self.name, what, rows)
+
+
+def live(
+    spec: Allocator, name: str | None = None, *, on_escape: OnEscape = "error"
+) -> LiveAllocator:
+    """Builds the allocator a spec describes, in this process.
+
+    Args:
+        spec: any of the lab's own allocators, alone or composed.
+        name: how messages call it; the spec's own name otherwise.
+        on_escape: what leaving it does with arrays that still look at its memory: "error" raises
+            ArenaEscapeError, "extend" keeps their memory until they die, unasked.
+
+    Raises:
+        UsageError: the spec is a whole process's malloc.
+    """
+    return LiveAllocator(spec, name=name, on_escape=on_escape)

@@ -34,6 +34,7 @@ struct Arguments {
     std::string_view touch = "recorded";
     std::string_view measure;
     std::string_view progress_file;
+    std::string_view placement_file;
     bool has_progress = false;
     int cpu = -1;
 };
@@ -113,6 +114,8 @@ Arguments parse(int count, char** words) {
             arguments.cpu = static_cast<int>(parse_number(name, value));
         } else if (name == "--progress-file") {
             arguments.progress_file = value;
+        } else if (name == "--placement-file") {
+            arguments.placement_file = value;
         } else {
             throw UsageError("unknown argument \"" + std::string(name) + "\"");
         }
@@ -132,7 +135,11 @@ Arguments parse(int count, char** words) {
                                                  {{"time", Measure::time},
                                                   {"timeline", Measure::timeline},
                                                   {"blocks", Measure::blocks},
-                                                  {"check", Measure::check}});
+                                                  {"check", Measure::check},
+                                                  {"placement", Measure::placement}});
+    if ((session.kernel.measure == Measure::placement) == arguments.placement_file.empty()) {
+        throw UsageError("--measure placement and --placement-file go together");
+    }
     session.kernel.options = arguments.options;
     return arguments;
 }
@@ -183,6 +190,35 @@ std::uint64_t* open_progress(std::string_view path) {
         throw SystemError("map", name, errno);
     }
     return static_cast<std::uint64_t*>(at);
+}
+
+// Appends sixteen bytes a block: its address and its usable size, zeroes where it was refused.
+void write_placed(int descriptor, std::string_view name, std::span<const PlacedBlock> placed) {
+    const auto* at = reinterpret_cast<const char*>(placed.data());
+    std::size_t left = placed.size_bytes();
+    while (left > 0) {
+        const ssize_t written = ::write(descriptor, at, left);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            throw SystemError("write", std::string(name), errno);
+        }
+        at += written;
+        left -= static_cast<std::size_t>(written);
+    }
+}
+
+// Opens the file that takes the placement, and has the session fill it.
+void open_placement(Arguments& arguments) {
+    const std::string name(arguments.placement_file);
+    const int descriptor = ::open(name.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+        throw SystemError("create", name, errno);
+    }
+    arguments.session.placed = [descriptor, name](std::span<const PlacedBlock> placed) {
+        write_placed(descriptor, name, placed);
+    };
 }
 
 void add_timeline(JsonObject& out, Measure measure, const std::vector<TimelinePoint>& points) {
@@ -283,6 +319,9 @@ int run(int count, char** words) {
                 reported = done;
             }
         };
+    }
+    if (!arguments.placement_file.empty()) {
+        open_placement(arguments);
     }
     const SessionResult result = run_session(arguments.session);
     std::puts(describe(arguments, result).c_str());

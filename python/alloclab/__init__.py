@@ -53,7 +53,7 @@ from alloclab.live import (
 )
 from alloclab.record import record
 from alloclab.replay import METRICS, Run, replay
-from alloclab.simulate import Placement, njit_allocator, simulate
+from alloclab.simulate import Placement, njit_allocator, placement, simulate
 from alloclab.sweep import Comparison, compare, load_comparison
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
@@ -114,6 +114,7 @@ __all__ = [
     "njit_allocator",
     "numpy_allocator",
     "open_trace",
+    "placement",
     "record",
     "replay",
     "seal",

@@ -28,7 +28,9 @@ std::unique_ptr<Kernel> make_malloc_kernel(const KernelConfig& config) {
         throw Error("heap malloc: it has no option \"" + std::string(config.options[0].name) +
                     "\"; a malloc takes its settings from the environment");
     }
-    if (config.measure == Measure::blocks && !has_usable_size_of_its_own()) {
+    const bool needs_sizes =
+        config.measure == Measure::blocks || config.measure == Measure::placement;
+    if (needs_sizes && !has_usable_size_of_its_own()) {
         throw NotMeasuredError("the library that provides malloc has no malloc_usable_size");
     }
     return make_kernel_of<MallocHeap>(config);

@@ -60,6 +60,9 @@ public:
             }
             replay_batch();
             end_batch();
+            if (config_.placed) {
+                config_.placed(kernel_->take_placed());
+            }
             events_done = builder_.events();
         }
         if (events_done == 0) {

@@ -110,6 +110,28 @@ TEST(Kernel, block_sizes_are_summed_where_most_was_requested) {
     EXPECT_EQ(kernel->counts().block_total_bytes, 4 * 64u);
 }
 
+TEST(Kernel, every_block_is_placed_in_the_order_it_was_asked_for) {
+    const HeapOption options[] = {{"block_bytes", "64"}};
+    const auto kernel =
+        make_kernel({.heap = "freelist", .measure = Measure::placement, .options = options});
+    kernel->reserve_slots(2);
+    Program program;
+    program.ops = {Op::make(OpCode::allocate, 0, 60),  Op::make(OpCode::allocate, 1, 65),
+                   Op::make(OpCode::free, 0, 0),       Op::make(OpCode::allocate_zero, 0, 1),
+                   Op::make(OpCode::reallocate, 0, 7), Op::make(OpCode::reallocate, 0, 99)};
+    kernel->run(program, 0, program.ops.size());
+    const std::vector<PlacedBlock> placed = kernel->take_placed();
+    ASSERT_EQ(placed.size(), 5u);
+    EXPECT_NE(placed[0].address, 0u);
+    EXPECT_EQ(placed[0].usable_bytes, 64u);
+    EXPECT_EQ(placed[1].address, 0u); // too large
+    EXPECT_EQ(placed[2].address, placed[0].address);
+    EXPECT_NE(placed[3].address, 0u);
+    EXPECT_EQ(placed[4].address, 0u); // too large; the block stays
+    EXPECT_TRUE(kernel->take_placed().empty());
+    EXPECT_EQ(kernel->counts().failed_allocations, 2u);
+}
+
 TEST(Kernel, unknown_heaps_and_options_are_named) {
     EXPECT_THROW(make_kernel({.heap = "jmalloc", .options = {}}), Error);
     const HeapOption options[] = {{"colour", "red"}};

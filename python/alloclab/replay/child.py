@@ -33,8 +33,9 @@ _KINDS: dict[str, type[Error]] = {"usage": UsageError, "trace": TraceError}
 class Order:
     """What one child is asked to do.
 
-    `measure` is time, timeline, blocks or check; `touch` is recorded, page, none or all; with
-    `mapped` the regions the program mapped itself are mapped too.
+    `measure` is time, timeline, blocks, check or placement, which fills `placement_file`; `touch`
+    is recorded, page, none or all; with `mapped` the regions the program mapped itself are mapped
+    too.
     """
 
     trace: Path
@@ -46,6 +47,7 @@ class Order:
     cpu: int | None = None
     stop_after: int | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    placement_file: Path | None = None
 
     def arguments(self) -> list[str]:
         """Returns the child's command line without the executable."""
@@ -63,6 +65,8 @@ class Order:
             words += ["--cpu", str(self.cpu)]
         if self.stop_after is not None:
             words += ["--stop-after", str(self.stop_after)]
+        if self.placement_file is not None:
+            words += ["--placement-file", str(self.placement_file)]
         return words
 
     def environment(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from alloclab.simulate.compiled import Compiled, is_compiled, njit_allocator
 from alloclab.simulate.contract import SimulatedAllocator, instance_of
 from alloclab.simulate.interpreted import Interpreted
 from alloclab.simulate.placement import PLACEMENT_METRICS, Placement
+from alloclab.simulate.real import placement
 from alloclab.simulate.rows import Rows, block_at, judge
 from alloclab.simulate.steps import Source, steps_of
 from alloclab.units import parse_bytes
@@ -20,6 +21,7 @@ __all__ = [
     "SimulatedAllocator",
     "Source",
     "njit_allocator",
+    "placement",
     "simulate",
 ]
 

@@ -32,10 +32,17 @@ using NamedCount = std::pair<std::string, std::uint64_t>;
 
 // What is measured in one child, and so what its kernel does beside the calls.
 enum class Measure : std::uint8_t {
-    time,     // nothing else
-    timeline, // nothing else; the caller stops at each sample point
-    blocks,   // asks for the size of every block
-    check,    // stamps blocks when they are got and checks the stamps when they end
+    time,      // nothing else
+    timeline,  // nothing else; the caller stops at each sample point
+    blocks,    // asks for the size of every block
+    check,     // stamps blocks when they are got and checks the stamps when they end
+    placement, // notes the address of every block; nothing is touched
+};
+
+// What an allocation or a reallocation gave with Measure::placement: zeroes where it was refused.
+struct PlacedBlock {
+    std::uint64_t address = 0;
+    std::uint64_t usable_bytes = 0;
 };
 
 // Replays programs on one heap, one event after the other on the calling thread.
@@ -54,6 +61,9 @@ public:
 
     // What the allocator says of itself; empty for foreign ones.
     virtual std::vector<NamedCount> stats() const { return {}; }
+
+    // With Measure::placement: what was given since the last time, in order.
+    virtual std::vector<PlacedBlock> take_placed() { return {}; }
 
     const ReplayCounts& counts() const { return counts_; }
 

@@ -28,6 +28,13 @@ public:
     }
     std::string_view call_path() const override { return Heap::call_path; }
     std::vector<NamedCount> stats() const override { return heap_.stats(); }
+    std::vector<PlacedBlock> take_placed() override {
+        if constexpr (std::is_same_v<Observer, ObservePlacement>) {
+            return observer_.take();
+        } else {
+            return {};
+        }
+    }
 
     // Kept out of line so that the loop's code does not depend on the caller.
     [[gnu::noinline]] void run(const Program& program, std::size_t from, std::size_t to) override {
@@ -54,14 +61,15 @@ public:
 private:
     using Slot = typename Heap::Slot;
 
-    void failed(std::size_t size) {
+    void failed(std::uint32_t slot, std::size_t size) {
+        observer_.refused(slot);
         ++counts_.failed_allocations;
         counts_.failed_bytes += size;
     }
 
     void born(std::uint32_t slot, void* block, std::size_t size) {
         if (block == nullptr) [[unlikely]] {
-            return failed(size);
+            return failed(slot, size);
         }
         if constexpr (Heap::has_memory) {
             Touching::block(block, size);
@@ -76,7 +84,9 @@ private:
         observer_.dies(heap_, slot, Heap::block(slots_[slot]), counts_);
         void* const block = heap_.reallocate(slots_[slot], size);
         if (block == nullptr && size != 0) [[unlikely]] {
-            failed(size);
+            failed(slot, size);
+        } else if (block == nullptr) {
+            observer_.refused(slot); // realloc(p, 0) may end the block, which is no failure
         }
         if constexpr (std::is_same_v<Observer, ObserveStamps> && Heap::has_memory) {
             if (block != nullptr) {
@@ -131,7 +141,7 @@ private:
         }
         if (block == nullptr) {
             if (wide.code != WideCode::reallocate) {
-                failed(wide.size);
+                failed(slot_index, wide.size);
             }
             return;
         }
@@ -150,6 +160,9 @@ private:
 // Picks the instantiation for `config`. Blocks and stamps are measured with pages touched as asked.
 template <class Heap, class... Arguments>
 std::unique_ptr<Kernel> make_kernel_of(const KernelConfig& config, const Arguments&... arguments) {
+    if (config.measure == Measure::placement) {
+        return std::make_unique<KernelOf<Heap, TouchNothing, ObservePlacement>>(arguments...);
+    }
     const auto with = [&]<class Touching>(Touching) -> std::unique_ptr<Kernel> {
         switch (config.measure) {
         case Measure::blocks:

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace alloclab {
@@ -12,6 +13,7 @@ namespace alloclab {
 // What a kernel does at each block beside the calls, as a block put into it at compile time.
 struct ObserveNothing {
     void reserve(std::uint32_t) {}
+    void refused(std::uint32_t) {}
     template <class Heap> void born(Heap&, std::uint32_t, void*, std::size_t, ReplayCounts&) {}
     template <class Heap> void dies(Heap&, std::uint32_t, void*, ReplayCounts&) {}
 };
@@ -19,6 +21,7 @@ struct ObserveNothing {
 // Sums the sizes the allocator gives its blocks, and notes the sum where most was requested.
 struct ObserveBlocks {
     void reserve(std::uint32_t slots) { sizes_.resize(slots); }
+    void refused(std::uint32_t) {}
 
     template <class Heap>
     void born(Heap& heap, std::uint32_t slot, void* block, std::size_t size, ReplayCounts& counts) {
@@ -52,10 +55,29 @@ private:
     std::uint64_t peak_requested_live_bytes_ = 0;
 };
 
+// Notes where each block stands that an allocation or a reallocation gave, in their order, and a
+// null for each that was refused: whoever has the trace knows the rest.
+struct ObservePlacement {
+    void reserve(std::uint32_t) {}
+    void refused(std::uint32_t) { placed_.push_back({}); }
+
+    template <class Heap>
+    void born(Heap& heap, std::uint32_t, void* block, std::size_t size, ReplayCounts&) {
+        placed_.push_back({reinterpret_cast<std::uint64_t>(block), heap.usable_size(block, size)});
+    }
+    template <class Heap> void dies(Heap&, std::uint32_t, void*, ReplayCounts&) {}
+
+    std::vector<PlacedBlock> take() { return std::exchange(placed_, {}); }
+
+private:
+    std::vector<PlacedBlock> placed_;
+};
+
 // Writes the slot's number and a count into both ends of a block, and looks for them at its end: an
 // allocator that hands out overlapping blocks, or loses contents on realloc, is found.
 struct ObserveStamps {
     void reserve(std::uint32_t slots) { stamps_.resize(slots); }
+    void refused(std::uint32_t) {}
 
     template <class Heap>
     void born(Heap&, std::uint32_t slot, void* block, std::size_t size, ReplayCounts&) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct SessionConfig {
     std::uint64_t batch_events = std::uint64_t{1} << 24;
     // Called between stretches of the replay with events done and in all; may be empty.
     std::function<void(std::uint64_t, std::uint64_t)> progress;
+    // Measure::placement: called after each batch with what its allocations gave; may be empty.
+    std::function<void(std::span<const PlacedBlock>)> placed;
 };
 
 struct TimelinePoint {

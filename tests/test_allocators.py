@@ -30,6 +30,8 @@ SPECS: list[al.Allocator] = [
     al.Pool(purge=False, huge_pages_from="24 MiB"),
     al.Arena(),
     al.Arena(initial="1 MiB", growth=1.5),
+    al.FrameArena(preset="page_chain", reset="free_all"),
+    al.DoubleEnded(region="64 MiB"),
     al.Freelist(block=256),
     al.Null(),
     al.Tlsf(initial="1 MiB", retain=0),

@@ -3,6 +3,8 @@
 
 #include <alloclab/alloc/arena.hpp>
 #include <alloclab/alloc/buddy.hpp>
+#include <alloclab/alloc/double_ended.hpp>
+#include <alloclab/alloc/frame_arena.hpp>
 #include <alloclab/alloc/freelist.hpp>
 #include <alloclab/alloc/null.hpp>
 #include <alloclab/alloc/page_allocator.hpp>
@@ -23,6 +25,8 @@ namespace {
 constexpr std::array recipes{
     leaf<Arena<>>("arena"),
     leaf<Buddy<>>("buddy"),
+    leaf<DoubleEnded<>>("double_ended"),
+    leaf<FrameArena<>>("frame_arena"),
     leaf<Freelist<>>("freelist"),
     leaf<JemallocArena>("jemalloc_arena"),
     leaf<MimallocHeap>("mimalloc_heap"),

@@ -20,6 +20,8 @@ constexpr std::array entries{
     Entry{"null_replay", make_null_replay_kernel},
     Entry{"malloc", make_malloc_kernel},
     Entry{"arena", make_arena_kernel},
+    Entry{"frame_arena", make_frame_arena_kernel},
+    Entry{"double_ended", make_double_ended_kernel},
     Entry{"freelist", make_freelist_kernel},
     Entry{"null", make_null_kernel},
     Entry{"pool", make_pool_kernel},

@@ -11,6 +11,8 @@ namespace alloclab {
 std::unique_ptr<Kernel> make_null_replay_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_malloc_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_arena_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_frame_arena_kernel(const KernelConfig& config);
+std::unique_ptr<Kernel> make_double_ended_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_freelist_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_null_kernel(const KernelConfig& config);
 std::unique_ptr<Kernel> make_pool_kernel(const KernelConfig& config);

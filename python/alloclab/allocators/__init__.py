@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from alloclab.allocators.leaves import Buddy, PageAllocator, Platform, Slab, Tlsf
-from alloclab.allocators.own import Arena, Composed, Freelist, Null, OwnAllocator, Pool
+from alloclab.allocators.own import (
+    Arena,
+    Composed,
+    DoubleEnded,
+    FrameArena,
+    Freelist,
+    Null,
+    OwnAllocator,
+    Pool,
+)
 from alloclab.allocators.peer_heaps import JemallocArena, MimallocHeap, PeerHeap
 from alloclab.allocators.peers import Glibc, Jemalloc, Mimalloc, Peer, Preload, Tcmalloc
 from alloclab.allocators.spec import Allocator, Launch
@@ -19,6 +28,8 @@ __all__ = [
     "Arena",
     "Buddy",
     "Composed",
+    "DoubleEnded",
+    "FrameArena",
     "Freelist",
     "Glibc",
     "Jemalloc",
@@ -53,6 +64,8 @@ KNOWN: dict[str, type[Allocator]] = {
         Tcmalloc,
         Pool,
         Arena,
+        FrameArena,
+        DoubleEnded,
         Freelist,
         Null,
         Preload,

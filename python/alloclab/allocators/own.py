@@ -15,6 +15,7 @@ from alloclab.allocators.spec import (
     Allocator,
     Json,
     Launch,
+    choice_option,
     count_option,
     flag_option,
     ratio_option,
@@ -76,20 +77,59 @@ class Composed(OwnAllocator):
         )
 
 
+ARENA_PRESETS = ("page_chain", "lexlang", "swiftlang", "doubling", "weir", "roc")
+RESET_MODES = ("free_all", "retain_capacity", "retain_with_limit")
+
+
 @dataclass(frozen=True)
 class Arena(OwnAllocator):
     """A bump allocator over growing chunks; frees are ignored but the last block's.
 
     Args:
+        preset: a whole design; the other settings change it. `page_chain` (lex-lang, SwiftLang) is
+            a chain of equal chunks, `doubling` (Weir) the default, `roc` grows by half in place.
         initial: the first chunk, for instance "64 KiB".
-        growth: each chunk is this many times the last one.
+        growth: each chunk is this many times the last one; 2 unless a preset says otherwise.
         max_chunk: no chunk is larger, but for a single request that is.
+        extend: make the chunk being filled longer in place where the system can.
+        reset: what a reset keeps: `free_all`, `retain_capacity` or `retain_with_limit`.
+        retain_limit: how much `retain_with_limit` keeps.
+        poison: what memory that died is made to show: `none`, `fill` (it reads 0xDD) or `protect`.
     """
 
     name = "arena"
+    preset: str | None = choice_option("preset", ARENA_PRESETS)
     initial: int | str = size_option("initial_bytes", 64 << 10)
-    growth: float = ratio_option("growth", 2.0)
+    growth: float | None = ratio_option("growth")
     max_chunk: int | str | None = size_option("max_chunk_bytes")
+    extend: bool | None = flag_option("extend")
+    reset: str | None = choice_option("reset", RESET_MODES)
+    retain_limit: int | str | None = size_option("retain_limit_bytes")
+    poison: str | None = choice_option("poison", ("none", "fill", "protect"))
+
+
+@dataclass(frozen=True)
+class FrameArena(Arena):
+    """Two arenas in turn: what a frame allocates lives until the next one ends.
+
+    A recording without frames replays as under an arena. It has no malloc face.
+    """
+
+    name = "frame_arena"
+    has_malloc_face: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class DoubleEnded(OwnAllocator):
+    """Two stacks in one region that grow towards each other; a replay fills the low one.
+
+    Args:
+        region: how much address space both share; nothing beyond it can be allocated.
+    """
+
+    name = "double_ended"
+    has_malloc_face: ClassVar[bool] = False
+    region: int | str | None = size_option("region_bytes")
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,17 @@ def allocator_option() -> Any:
     return field(metadata={"read": _read_allocator, "write": lambda value: f"({value})"})
 
 
+def choice_option(setting: str, choices: tuple[str, ...], default: str | None = None) -> Any:
+    """Declares a field that is one of a few words."""
+
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise UsageError(f"not one of {', '.join(choices)}: {value!r}")
+        return str(value)
+
+    return field(default=default, metadata={"setting": setting, "read": read})
+
+
 def ratio_option(setting: str, default: float | None = None) -> Any:
     """Declares a field that is a real number."""
     return field(default=default, metadata={"setting": setting, "read": _read_ratio})

@@ -40,7 +40,8 @@ void end_thread(void*) {
 // had cached is lost to it.
 void start_watching() {
     pthread_key_create(&thread_end_key, end_thread);
-    pthread_atfork([] { heap.lock_all(); }, [] { heap.unlock_all(); }, [] { heap.unlock_all(); });
+    pthread_atfork([] { heap.lock_all(); }, [] { heap.unlock_all(); },
+                   [] { heap.unlock_all_in_child(); });
 }
 
 // Keys are destroyed after C++ thread-local objects; what allocates later still finds the heap.

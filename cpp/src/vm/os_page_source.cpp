@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include <sys/mman.h>
+#include <time.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 // Linux 5.14; older kernels answer EINVAL, which costs nothing
@@ -102,6 +103,13 @@ void OsPageSource::protect(void* memory, std::size_t bytes) noexcept {
 void OsPageSource::unprotect(void* memory, std::size_t bytes) noexcept {
     const ErrnoKeeper keeper;
     ::mprotect(memory, bytes, PROT_READ | PROT_WRITE);
+}
+
+std::uint64_t OsPageSource::now_ns() noexcept {
+    timespec now{}; // the coarse clock is a plain read of memory
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 } // namespace alloclab

@@ -19,7 +19,7 @@ namespace alloclab {
 //   PoolCache  one thread's allocator over a shared heap; blocks may be freed through any cache
 //
 // Blocks are at least 16-aligned. Memory stays with the heap until it is reset or destroyed, but
-// free pages go back to the system when fresh ones would set a new peak.
+// free pages go back to the system when fresh ones would set a new peak, or nobody needs them.
 template <PageSource Source = OsPageSource> using PoolHeap = pool::Heap<Source>;
 
 // What Pool and PoolCache share. `HeapStorage` is a heap, or a reference to one.

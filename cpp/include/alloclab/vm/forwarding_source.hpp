@@ -42,6 +42,9 @@ public:
     void unprotect(void* memory, std::size_t bytes) noexcept requires ProtectingSource<Upstream> {
         self().upstream().unprotect(memory, bytes);
     }
+    std::uint64_t now_ns() noexcept requires TimedSource<Upstream> {
+        return self().upstream().now_ns();
+    }
 
 private:
     Derived& self() { return static_cast<Derived&>(*this); }

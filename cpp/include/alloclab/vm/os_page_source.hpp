@@ -27,11 +27,12 @@ public:
     bool extend(void* memory, std::size_t bytes, std::size_t new_bytes) noexcept;
     void protect(void* memory, std::size_t bytes) noexcept;
     void unprotect(void* memory, std::size_t bytes) noexcept;
+    std::uint64_t now_ns() noexcept;
 };
 
 static_assert(ReservingSource<OsPageSource> && PurgingSource<OsPageSource> &&
               PopulatingSource<OsPageSource> && HugePageSource<OsPageSource> &&
               MovingSource<OsPageSource> && ExtendingSource<OsPageSource> &&
-              ProtectingSource<OsPageSource>);
+              ProtectingSource<OsPageSource> && TimedSource<OsPageSource>);
 
 } // namespace alloclab

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 
 namespace alloclab {
 
@@ -76,6 +77,14 @@ concept ProtectingSource = PageSource<S> && requires(S& source, void* memory, st
     noexcept->std::same_as<void>;
     { source.unprotect(memory, bytes) }
     noexcept->std::same_as<void>;
+};
+
+// A source that knows the time, for allocators that give memory back after a while: nanoseconds
+// that never run backwards, from any start. Cheap, and right to some milliseconds.
+template <class S>
+concept TimedSource = PageSource<S> && requires(S& source) {
+    { source.now_ns() }
+    noexcept->std::same_as<std::uint64_t>;
 };
 
 } // namespace alloclab

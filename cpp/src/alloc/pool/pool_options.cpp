@@ -28,6 +28,9 @@ bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
     if (name == "purge_slack_divisor") {
         return parse_within(value, 1, 1024, purge_slack_divisor);
     }
+    if (name == "decay_ms") {
+        return parse_within(value, 0, 86'400'000, decay_ms);
+    }
     if (name == "huge_pages_from_bytes") {
         return parse_bytes(value, huge_pages_from_bytes);
     }

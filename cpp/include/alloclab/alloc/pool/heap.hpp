@@ -72,6 +72,9 @@ public:
         return std::max(used_bytes / 256, least_bytes) / static_cast<std::size_t>(cache_count);
     }
 
+    // As time passes: gives free memory back. Returns whether to call again soon.
+    bool decay() noexcept { return runs_.decay(); }
+
     // Around fork: the child must not inherit a lock another thread held.
     void lock_all() noexcept {
         slabs_.lock_all();
@@ -80,6 +83,10 @@ public:
     void unlock_all() noexcept {
         runs_.lock.unlock();
         slabs_.unlock_all();
+    }
+    void unlock_all_in_child() noexcept {
+        runs_.adopt_leaving();
+        unlock_all();
     }
 
     // `cached_bytes` is what the caller knows to be free in caches, `slot_bytes` what those caches

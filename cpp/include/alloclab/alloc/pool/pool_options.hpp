@@ -14,14 +14,17 @@ struct PoolOptions {
     // Free memory kept all the same: the peak divided by this. 16 costs a sixteenth of the peak in
     // the worst case and saves most of the page faults.
     std::size_t purge_slack_divisor = 16;
+    // Free memory that nobody needed for this long goes back, all but a hundredth; 0 keeps it. Only
+    // calls that a cache cannot serve look at the clock.
+    std::size_t decay_ms = 1000;
     // Use from which the heap grows by huge pages; 0 is never.
     std::size_t huge_pages_from_bytes = 0;
     // Fresh memory is faulted in this many bytes at a time; 0 leaves it to faults.
     std::size_t populate_bytes = 65536;
 
     // Names: region_bytes (1 MiB to 1 TiB), purge, purge_slack_divisor (1 to 1024),
-    // huge_pages_from_bytes, populate_bytes (0 to 2 MiB). Returns false, and changes nothing, for
-    // an unknown name or a value out of range.
+    // decay_ms (0 to a day), huge_pages_from_bytes, populate_bytes (0 to 2 MiB). Returns false, and
+    // changes nothing, for an unknown name or a value out of range.
     bool set(std::string_view name, std::string_view value) noexcept;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/pool/decay.hpp>
 #include <alloclab/alloc/pool/free_runs.hpp>
 #include <alloclab/alloc/pool/pool_options.hpp>
 #include <alloclab/alloc/spin_lock.hpp>
@@ -12,9 +13,9 @@ namespace alloclab::pool {
 
 // Hands out runs of units: from dirty free runs first, then from clean ones, then from memory that
 // was never used. Where fresh pages would set a new peak, free dirty pages are given back first, so
-// that the peak follows what is in use; below the peak nothing is given back, so that nothing is
-// faulted in twice for nothing.
-//   units below top_ = used_ + free units + unit 0's page; used_ + dirty <= peak_
+// that the peak follows what is in use; below the peak only what stayed free for a while is given
+// back, so that little is faulted in twice for nothing.
+//   units below top_ = used_ + free units + leaving_.count + unit 0's page; used_ + dirty <= peak_
 // Every call needs `lock` held, except where it says otherwise.
 template <PageSource Source> class RunHeap {
 public:
@@ -49,9 +50,21 @@ public:
     // Makes a run longer where it stands, if what follows it is free. Returns whether it is.
     bool extend(std::uint32_t unit, std::uint32_t old_count, std::uint32_t new_count) noexcept;
 
+    // Gives back some of what has been free for a while, if it is time. Takes the lock itself, and
+    // holds it only to choose. Returns whether there is more to give back now.
+    bool decay() noexcept;
+    // In a child of fork, the lock held: takes up what a thread that is gone was giving back.
+    void adopt_leaving() noexcept {
+        if (leaving_.count != 0) {
+            free_.insert(region, leaving_.unit, leaving_.count, RunState::dirty, top_);
+            leaving_ = {};
+        }
+    }
+
     // Needs no lock.
     std::size_t used_units() const noexcept { return used_.load(std::memory_order_relaxed); }
     std::size_t dirty_units() const noexcept { return free_.purgeable_units(); }
+    std::size_t leaving_units() const noexcept { return leaving_.count; }
     std::size_t purged_bytes() const noexcept { return purged_bytes_; }
     const FreeRuns& free_runs() const noexcept { return free_; }
     std::uint32_t top_unit() const noexcept { return top_; }
@@ -64,6 +77,13 @@ private:
     // A relief empties caches that will fill again: only each time the peak has grown this much.
     static constexpr std::size_t relief_divisor = 128;
     static constexpr std::size_t least_slack_units = 32 * units_per_page;
+    // What one call gives back by decay at most: about a millisecond's worth.
+    static constexpr std::size_t decay_step_units = std::size_t{2048} * units_per_page;
+
+    struct Run {
+        std::uint32_t unit = 0;
+        std::uint32_t count = 0;
+    };
 
     bool sets_peak(std::size_t count) const noexcept {
         return used_units() + free_.purgeable_units() + count > peak_;
@@ -72,12 +92,15 @@ private:
     void note_used(std::size_t count) noexcept {
         set_used(used_units() + count);
         peak_ = std::max(peak_, used_units() + free_.purgeable_units());
+        decay_.note_free(free_.purgeable_units());
     }
     void purge_for(std::size_t count) noexcept;
     std::uint32_t take_fresh(std::uint32_t count) noexcept;
     void back_fresh(std::uint32_t count) noexcept;
 
     FreeRuns free_;
+    Decay decay_;
+    Run leaving_; // being given back with the lock released: neither used nor free
     std::uint32_t top_ = units_per_page; // units from here on were never used
     std::uint32_t populated_end_ = 0;    // units below were faulted in, or left to faults
     std::uint32_t huge_end_ = 0;         // units below were looked at for huge pages
@@ -104,6 +127,7 @@ template <PageSource Source> [[gnu::noinline, gnu::cold]] bool RunHeap<Source>::
 template <PageSource Source> void RunHeap<Source>::close() noexcept {
     region.close(source_);
     free_ = FreeRuns{};
+    decay_ = Decay{};
     top_ = units_per_page;
     populated_end_ = huge_end_ = 0;
     set_used(0);
@@ -158,6 +182,40 @@ template <PageSource Source> void RunHeap<Source>::purge_for(std::size_t count) 
             wanted -= std::min<std::size_t>(taken, wanted);
         }
     }
+}
+
+template <PageSource Source> bool RunHeap<Source>::decay() noexcept {
+    if constexpr (PurgingSource<Source> && TimedSource<Source>) {
+        if (!options_.purge || options_.decay_ms == 0) {
+            return false;
+        }
+        const std::uint64_t now_ns = source_.now_ns();
+        {
+            const LockGuard guard(lock);
+            const std::size_t owed =
+                decay_.owed(now_ns, options_.decay_ms * 1'000'000, free_.purgeable_units());
+            if (owed == 0 || leaving_.count != 0) {
+                return false;
+            }
+            leaving_.count =
+                free_.take_dirty_pages(region, std::min(owed, decay_step_units), leaving_.unit);
+            if (leaving_.count == 0) {
+                return false;
+            }
+            // Looks used, so that nothing joins it meanwhile.
+            region.kinds[leaving_.unit + leaving_.count - 1] = tail_kind;
+            region.kinds[leaving_.unit] = large_kind;
+            decay_.note_given(leaving_.count);
+        }
+        const std::size_t bytes = std::size_t{leaving_.count} * unit_bytes;
+        source_.purge(region.address_of(leaving_.unit), bytes);
+        const LockGuard guard(lock);
+        purged_bytes_ += bytes;
+        free_.insert(region, leaving_.unit, leaving_.count, RunState::clean, top_);
+        leaving_ = {};
+        return true;
+    }
+    return false;
 }
 
 template <PageSource Source>

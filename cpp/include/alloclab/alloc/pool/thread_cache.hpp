@@ -94,6 +94,8 @@ private:
     // itself would trade blocks with the slabs for ever in a loop a little longer than it.
     static constexpr std::size_t refill_max_blocks = 64;
 
+    static constexpr std::uint32_t calls_per_tick = 64; // a look at the clock is a few ns
+
     struct alignas(32) Row {
         void** top = &empty_slot;   // the slot of the block to use next
         void** limit = &empty_slot; // the last slot
@@ -152,6 +154,12 @@ private:
             }
         };
     }
+    // At the end of every call that went to the heap: now and then, time is let pass there.
+    template <PageSource Source> [[gnu::always_inline]] void tick(Heap<Source>& heap) noexcept {
+        if (--calls_to_tick_ == 0) [[unlikely]] {
+            calls_to_tick_ = heap.decay() ? 1 : calls_per_tick;
+        }
+    }
     template <PageSource Source> bool attach(Heap<Source>& heap) noexcept;
     template <PageSource Source> bool grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept;
     template <PageSource Source> void* refill(Heap<Source>& heap, std::uint32_t class_idx) noexcept;
@@ -164,6 +172,7 @@ private:
     void** slots_ = nullptr; // of all rows that never grew
     std::size_t slot_bytes_ = 0;
     std::size_t granted_bytes_ = 0; // of blocks, by which rows were grown
+    std::uint32_t calls_to_tick_ = calls_per_tick;
     AttachHook on_attach_;
     State state_ = State::unattached;
 };

@@ -208,9 +208,9 @@ template <PageSource Source> bool Heap<Source>::check_invariants() noexcept {
     }
     lock_all();
     const std::int64_t free_units = runs_.free_runs().count_checked(runs_.region);
-    bool is_sound = free_units >= 0 &&
-                    runs_.used_units() + static_cast<std::size_t>(free_units) + units_per_page ==
-                        runs_.top_unit();
+    bool is_sound = free_units >= 0 && runs_.used_units() + static_cast<std::size_t>(free_units) +
+                                               runs_.leaving_units() + units_per_page ==
+                                           runs_.top_unit();
     slabs_.for_each(runs_.region, [&](const SlabRecord& slab) {
         const int free_bits = std::popcount(slab.free_bits[0]) + std::popcount(slab.free_bits[1]);
         is_sound =

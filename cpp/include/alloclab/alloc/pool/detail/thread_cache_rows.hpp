@@ -12,13 +12,17 @@ template <PageSource Source>
 [[gnu::noinline]] void* ThreadCache::allocate_large(Heap<Source>& heap, std::size_t size,
                                                     std::size_t alignment,
                                                     bool is_zeroed) noexcept {
-    return heap.allocate_large(size, alignment, is_zeroed, relief());
+    void* const block = heap.allocate_large(size, alignment, is_zeroed, relief());
+    tick(heap);
+    return block;
 }
 
 template <PageSource Source>
 void* ThreadCache::reallocate_large(Heap<Source>& heap, void* block,
                                     std::size_t new_size) noexcept {
-    return heap.reallocate_large(block, new_size, relief());
+    void* const moved = heap.reallocate_large(block, new_size, relief());
+    tick(heap);
+    return moved;
 }
 
 // Gets the thread its slots. Returns false when it must do without: it has ended, or there is no
@@ -101,6 +105,7 @@ template <PageSource Source>
     const std::size_t wanted = std::min((capacity(class_idx) + 1) / 2, refill_max_blocks);
     const std::uint32_t taken = heap.take(class_idx, {top + 1, wanted}, relief());
     top += taken;
+    tick(heap);
     return taken != 0 ? *top-- : nullptr;
 }
 
@@ -123,6 +128,7 @@ template <PageSource Source>
     }
     rows_[class_idx].was_refilled = false;
     push(class_idx, block);
+    tick(heap);
 }
 
 template <PageSource Source>
@@ -130,6 +136,7 @@ template <PageSource Source>
                                                     void* block) noexcept {
     if (kind == large_kind) {
         heap.deallocate_large(block);
+        tick(heap);
     } else if (kind != free_kind && kind != tail_kind) {
         overflow(heap, kind, block);
     }

@@ -28,6 +28,7 @@ SPECS: list[al.Allocator] = [
     al.Tcmalloc(max_total_thread_cache="32 MiB", release_rate=5),
     al.Pool(),
     al.Pool(purge=False, huge_pages_from="24 MiB"),
+    al.Pool(decay_ms=250),
     al.Arena(),
     al.Arena(initial="1 MiB", growth=1.5),
     al.FrameArena(preset="page_chain", reset="free_all"),

@@ -154,6 +154,7 @@ class Pool(OwnAllocator):
     Args:
         purge: give free memory back where fresh pages would set a new peak.
         purge_slack_divisor: what is kept all the same, as the peak divided by this.
+        decay_ms: free memory unused for about this long goes back; 0 keeps it.
         huge_pages_from: the use from which the heap grows by huge pages; 0 is never.
         populate: how much fresh memory is faulted in at once; 0 leaves it to faults.
         region: the address space reserved.
@@ -162,6 +163,7 @@ class Pool(OwnAllocator):
     name = "pool"
     purge: bool | None = flag_option("purge")
     purge_slack_divisor: int | None = count_option("purge_slack_divisor")
+    decay_ms: int | None = count_option("decay_ms")
     huge_pages_from: int | str | None = size_option("huge_pages_from_bytes", huge_pages=True)
     populate: int | str | None = size_option("populate_bytes")
     region: int | str | None = size_option("region_bytes")

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+import benchmark_simulate
 import fidelity
 from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child, loop_times
 from record_workloads import WORKLOADS, prepare_workload, without_output
@@ -222,6 +223,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "loops": loops,
     "comparisons": comparisons,
     "across_mallocs": across_mallocs,
+    "simulate": benchmark_simulate.simulate,
 }
 
 

@@ -10,7 +10,10 @@ nbformat = pytest.importorskip("nbformat", reason="needs the extra alloclab[note
 nbclient = pytest.importorskip("nbclient", reason="needs the extra alloclab[notebook]")
 
 # What CI puts behind the cell tagged `parameters`, so that a notebook takes seconds.
-SMALL = {"01-first-comparison": "source = {small_program!r}\nrepeats = 2\n"}
+SMALL = {
+    "01-first-comparison": "source = {small_program!r}\nrepeats = 2\n",
+    "03-allocator-gallery": "blocks = 1000\nnodes = 20_000\n",
+}
 
 
 def notebooks(checkout: Path) -> dict[str, Any]:

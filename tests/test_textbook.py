@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import doctest
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,3 +173,13 @@ def test_holes_keep_their_order_and_never_touch(cuts: list[tuple[int, int]]) -> 
         assert bounds == sorted(set(bounds))
         free = sum(holes.ends) - sum(holes.starts)
         assert free + sum(end - start for start, end in taken.items()) == 200
+
+
+def test_the_policy_of_the_documentation_chooses_the_largest_hole(checkout: Path) -> None:
+    text = (checkout / "docs" / "simulate.md").read_text(encoding="utf-8")
+    source = text[text.index("    class WorstFit") :].split("\n\nSearching")[0]
+    scope: dict[str, Any] = {"al": al}
+    exec(textwrap.dedent(source), scope)
+    # Of [0, 48), [64, 96) and what lies behind 128 it always takes the last.
+    assert offsets(scope["WorstFit"](256)) == [0, 48, 64, 96, 112, 128, 144]
+    assert offsets(scope["WorstFit"](128)) == [0, 48, 64, 96, 112, 0, 16]

@@ -138,7 +138,7 @@ class Placement:
         for name, value in self.metrics.items():
             if isinstance(value, NotMeasured):
                 text = f"not measured: {value}"
-            elif name.endswith("_bytes"):
+            elif "_bytes" in name:
                 text = format_bytes(value)
             elif name.endswith("_ratio"):
                 text = format_ratio(value)

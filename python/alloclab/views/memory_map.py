@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# A step of the size classes is told by lightness alone (Nuñez, Anderton and Renslow's cividis, PLOS
-# ONE 2018), so the order of sizes is seen by every kind of eyesight, and on paper.
+# Lightness rises with the size class (viridis, by Smith and van der Walt), so the order of sizes is
+# seen by every kind of eyesight, and on paper.
 _CLASSES = (
     (16, "16 B"),
     (64, "64 B"),
@@ -27,7 +27,7 @@ _CLASSES = (
     (64 << 10, "64 KiB"),
 )
 _LARGEST = "more"
-_COLOUR_MAP = "cividis"
+_COLOUR_MAP = "viridis"
 # Up to this many blocks each is a rectangle of its own, with an outline; the outlines of more would
 # hide the small ones.
 _OUTLINED_BLOCKS = 200

@@ -20,6 +20,7 @@ CPP_ORDER = [
     {"measure"},
     {"peers"},
     {"compose"},
+    {"subsystems"},
     {"replay"},
     {"bindings", "tools"},
 ]

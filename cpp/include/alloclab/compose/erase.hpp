@@ -49,13 +49,8 @@ struct Capabilities {
     }
 };
 
-// As `erase`, without the capabilities that are not in `offered`.
-template <class A, class... Arguments>
-AnyAllocator erase_narrowed(const char* name, const Capabilities& offered,
-                            Arguments&&... arguments) {
-    auto* const made = new Erased<A>(std::forward<Arguments>(arguments)...);
-    alloclab_allocator& table = made->table;
-    table.name = name;
+// Takes the capabilities that are not in `offered` out of a table.
+inline void narrow(alloclab_allocator& table, const Capabilities& offered) {
     table.resize = offered.resize ? table.resize : nullptr;
     table.reset = offered.reset ? table.reset : nullptr;
     table.owns = offered.owns ? table.owns : nullptr;
@@ -63,7 +58,16 @@ AnyAllocator erase_narrowed(const char* name, const Capabilities& offered,
     table.mark = offered.mark ? table.mark : nullptr;
     table.rewind = offered.mark ? table.rewind : nullptr;
     table.flags |= offered.is_thread_safe ? ALLOCLAB_THREAD_SAFE : 0;
-    return AnyAllocator(table, static_cast<A*>(made));
+}
+
+// As `erase`, without the capabilities that are not in `offered`.
+template <class A, class... Arguments>
+AnyAllocator erase_narrowed(const char* name, const Capabilities& offered,
+                            Arguments&&... arguments) {
+    auto* const made = new Erased<A>(std::forward<Arguments>(arguments)...);
+    made->table.name = name;
+    narrow(made->table, offered);
+    return AnyAllocator(made->table, static_cast<A*>(made));
 }
 
 } // namespace alloclab

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+import benchmark_leaves
 import benchmark_simulate
 import fidelity
 from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child, loop_times
@@ -224,6 +225,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "comparisons": comparisons,
     "across_mallocs": across_mallocs,
     "simulate": benchmark_simulate.simulate,
+    "leaves": benchmark_leaves.leaves,
 }
 
 

@@ -12,6 +12,7 @@
 #include <alloclab/alloc/slab.hpp>
 #include <alloclab/alloc/tlsf.hpp>
 #include <alloclab/base/units.hpp>
+#include <alloclab/compose/erase.hpp>
 
 #include <cstdio>
 #include <cstring>
@@ -158,6 +159,14 @@ EVERY_LOOP(Platform, MixedSizes);
 EVERY_LOOP(Tlsf<>, EqualSizes);
 EVERY_LOOP(Slab<>, EqualSizes);
 BENCHMARK_TEMPLATE(bulk, PageAllocator<>, MixedSizes);
+
+// A freelist as a composed stack sees it: through the table, one indirect call each.
+class ErasedFreelist : public AnyAllocator {
+public:
+    ErasedFreelist() : AnyAllocator(erase<Freelist<>>("freelist")) {}
+};
+BENCHMARK_TEMPLATE(bulk, ErasedFreelist, EqualSizes);
+BENCHMARK_TEMPLATE(churn, ErasedFreelist, EqualSizes);
 
 // What allocator_bench.cpp has not of those that have a file of their own there.
 BENCHMARK_TEMPLATE(scattered, Freelist<>, EqualSizes);

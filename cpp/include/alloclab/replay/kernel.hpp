@@ -81,8 +81,8 @@ struct KernelConfig {
     std::string_view heap; // one of heap_names()
     Measure measure = Measure::time;
     Touch touch = Touch::recorded;
-    std::span<const HeapOption> options;
-    std::string_view spec; // of the heap "composed": what `parse_allocator_spec` reads
+    std::span<const HeapOption> options{};
+    std::string_view spec{}; // of the heap "composed": what `parse_allocator_spec` reads
 };
 
 // Builds the kernel for `config`.

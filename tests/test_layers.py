@@ -27,7 +27,17 @@ CPP_ORDER = [
 PYTHON_ORDER = [
     {"errors", "units"},
     {"_core", "_native"},
-    {"traces", "traces_diff", "captures", "staging", "record", "allocators", "compile", "textbook"},
+    {
+        "traces",
+        "traces_diff",
+        "captures",
+        "staging",
+        "record",
+        "allocators",
+        "growth",
+        "compile",
+        "textbook",
+    },
     {"live"},
     {"replay"},
     {"results"},

@@ -41,6 +41,7 @@ from alloclab.errors import (
     WrongThread,
 )
 from alloclab.gate import VerdictFailed, check
+from alloclab.growth import Growth, growth
 from alloclab.live import (
     LiveAllocator,
     RequestScopes,
@@ -75,6 +76,7 @@ __all__ = [
     "FrameArena",
     "Freelist",
     "Glibc",
+    "Growth",
     "Jemalloc",
     "JemallocArena",
     "LiveAllocator",
@@ -113,6 +115,7 @@ __all__ = [
     "diff",
     "enter_request_scope",
     "exit_request_scope",
+    "growth",
     "live",
     "load_comparison",
     "njit_allocator",

@@ -117,3 +117,17 @@ class LiveHeap:
 def known_allocators() -> list[str]: ...
 def make_numpy_handler(heap: LiveHeap, alignment: int, name: str) -> object: ...
 def set_numpy_handler(handler: object) -> object: ...
+
+growth_strategies: tuple[str, ...]
+
+def growth_experiment(
+    strategy: str,
+    *,
+    item_bytes: int,
+    item_count: int,
+    table_count: int,
+    first_count: int,
+    growth: float,
+    threshold_bytes: int,
+    arena: dict[str, str],
+) -> dict[str, Any]: ...

@@ -23,15 +23,17 @@ public:
 
     PlacementFigures run() {
         for (std::uint64_t event = 0; event < options_.events; ++event) {
-            const std::size_t first = next_row_;
-            while (next_row_ < blocks_.birth.size() &&
-                   blocks_.birth[next_row_] == static_cast<std::int64_t>(event)) {
-                ++next_row_;
+            const bool is_birth = next_row_ < blocks_.birth.size() &&
+                                  blocks_.birth[next_row_] == static_cast<std::int64_t>(event);
+            const auto dying = deaths_.at(event);
+            if (is_birth) {
+                if (!give_birth(static_cast<std::uint32_t>(next_row_++), dying)) {
+                    return std::move(figures_);
+                }
+                note_peaks(event);
+            } else {
+                remove_all(dying);
             }
-            if (!step(first, deaths_.at(event))) {
-                return std::move(figures_);
-            }
-            note_peaks(event, next_row_ != first);
             while (next_sample_ < options_.sample_events.size() &&
                    options_.sample_events[next_sample_] == static_cast<std::int64_t>(event)) {
                 figures_.samples.push_back(sample(event));
@@ -46,34 +48,26 @@ public:
     }
 
 private:
-    // Rows born at one event come before those that die at it, but for the old row of a block that
-    // is resized where it stands. Returns false at an overlap.
-    bool step(std::size_t first, std::span<const std::uint32_t> dying) {
-        const bool is_resize = first != next_row_ && !dying.empty();
+    // A row that dies where another is born is a block that is resized: it goes first where it is
+    // resized in place, and otherwise once the new one stands. Returns false at an overlap.
+    bool give_birth(std::uint32_t row, std::span<const std::uint32_t> dying) {
         const std::uint64_t requested_before = requested_;
-        for (const std::uint32_t row : dying) {
-            requested_ -= size_of(row);
-            if (!is_resize || options_.may_move_onto_itself || stands_at_newborn(row, first)) {
-                remove(row);
-            }
+        const bool is_freed_first = options_.may_move_onto_itself ||
+                                    std::any_of(dying.begin(), dying.end(), [&](std::uint32_t old) {
+                                        return blocks_.offset[old] == blocks_.offset[row];
+                                    });
+        if (is_freed_first) {
+            remove_all(dying);
         }
-        for (std::size_t row = first; row < next_row_; ++row) {
-            requested_ += size_of(row);
-            if (!add(static_cast<std::uint32_t>(row))) {
-                return false;
-            }
+        requested_ += size_of(row);
+        if (!add(row)) {
+            return false;
         }
         extent_ = extent();
-        if (is_resize && !options_.may_move_onto_itself) {
-            for (const std::uint32_t row : dying) {
-                if (!stands_at_newborn(row, first)) {
-                    remove(row);
-                }
-            }
+        if (!is_freed_first) {
+            remove_all(dying);
         }
-        if (first != next_row_) {
-            note_growth(requested_before);
-        }
+        note_growth(requested_before);
         return true;
     }
 
@@ -92,15 +86,6 @@ private:
 
     std::uint64_t size_of(std::size_t row) const {
         return static_cast<std::uint64_t>(blocks_.size[row]);
-    }
-
-    bool stands_at_newborn(std::uint32_t row, std::size_t first) const {
-        for (std::size_t newborn = first; newborn < next_row_; ++newborn) {
-            if (blocks_.offset[newborn] == blocks_.offset[row]) {
-                return true;
-            }
-        }
-        return false;
     }
 
     bool add(std::uint32_t row) {
@@ -134,10 +119,13 @@ private:
         return true;
     }
 
-    void remove(std::uint32_t row) {
-        if (blocks_.offset[row] != BlockColumns::refused) {
-            live_.erase(ranks_.of_row[row]);
-            block_live_ -= static_cast<std::uint64_t>(blocks_.block_size[row]);
+    void remove_all(std::span<const std::uint32_t> rows) {
+        for (const std::uint32_t row : rows) {
+            requested_ -= size_of(row);
+            if (blocks_.offset[row] != BlockColumns::refused) {
+                live_.erase(ranks_.of_row[row]);
+                block_live_ -= static_cast<std::uint64_t>(blocks_.block_size[row]);
+            }
         }
     }
 
@@ -146,10 +134,8 @@ private:
         return last == RankSet::none ? 0 : end_at_[last];
     }
 
-    void note_peaks(std::uint64_t event, bool is_birth) {
-        if (!is_birth) {
-            return; // everything is highest at a birth
-        }
+    // Everything is highest at a birth.
+    void note_peaks(std::uint64_t event) {
         figures_.peak_block_live_bytes = std::max(figures_.peak_block_live_bytes, block_live_);
         if (requested_ > figures_.peak_requested_live_bytes) {
             figures_.peak_requested_live_bytes = requested_;

@@ -60,7 +60,7 @@ void check_rows(const BlockColumns& blocks, const PlacementOptions& options) {
                     " and " + std::to_string(options.events));
     }
     const auto events = static_cast<std::int64_t>(options.events);
-    std::int64_t born = 0;
+    std::int64_t born = -1;
     for (std::size_t row = 0; row < rows; ++row) {
         const std::int64_t offset = blocks.offset[row];
         const bool is_refused = offset == BlockColumns::refused;
@@ -74,7 +74,7 @@ void check_rows(const BlockColumns& blocks, const PlacementOptions& options) {
             blocks.block_size[row] > offset_limit) {
             fail(row, "a block of", blocks.block_size[row]);
         }
-        if (blocks.birth[row] < born || blocks.birth[row] >= events) {
+        if (blocks.birth[row] <= born || blocks.birth[row] >= events) {
             fail(row, "born out of order, at event", blocks.birth[row]);
         }
         born = blocks.birth[row];

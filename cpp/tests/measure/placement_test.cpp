@@ -162,6 +162,7 @@ TEST(Placement, rows_that_are_no_placement_are_refused) {
         {{0, 8, 0, 0, alive}},
         {{0, 8, 8, 5, alive}},
         {{0, 8, 8, 1, alive}, {8, 8, 8, 0, alive}},
+        {{0, 8, 8, 1, alive}, {8, 8, 8, 1, alive}},
         {{0, 8, 8, 1, 1}},
         {{0, 8, 8, 1, 5}},
         {{std::int64_t{1} << 62, 8, (std::int64_t{1} << 62) + 1, 0, alive}},

@@ -8,8 +8,8 @@
 
 namespace alloclab {
 
-// Where blocks stood and when: a row a block, in the order of their births. A block resized is a
-// new row. All columns are equally long.
+// Where blocks stood and when: a row a block, in the order of their births, at most one an event. A
+// block resized is a new row. All columns are equally long.
 struct BlockColumns {
     static constexpr std::int64_t refused = -1; // in `offset`: asked for, not given
     static constexpr std::int64_t alive = -1;   // in `death`

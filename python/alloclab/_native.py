@@ -34,6 +34,11 @@ def include_dir() -> Path:
     return _part("include")
 
 
+def static_library(layer: str) -> Path:
+    """Returns the archive of a layer of the core ("alloc", "vm", "base"), for code that uses it."""
+    return _part(f"lib/liballoclab_{layer}.a")
+
+
 @functools.cache
 def _native_folder() -> Path:
     found = importlib.util.find_spec("alloclab._core")

@@ -7,11 +7,12 @@ mistyped command from a verdict that failed and from a figure that could not be 
 
 from __future__ import annotations
 
+import functools
 import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
 EXIT_OK = 0
@@ -47,6 +48,38 @@ class NotInstalled(Error):  # noqa: N818 - reads as a claim about the peer, as i
 
     def __reduce__(self) -> tuple[type[NotInstalled], tuple[str, str]]:
         return type(self), (self.what, self.how)
+
+
+class CompileError(UsageError):
+    """C++ source that does not compile, at the places where its author can mend it.
+
+    Args:
+        messages: "file:line:column: what is wrong" of each of the first errors.
+        file: where the first of them is; with its line and column, 0 where there is none.
+        output: all the compiler wrote.
+    """
+
+    def __init__(
+        self,
+        messages: Sequence[str],
+        *,
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        output: str = "",
+    ) -> None:
+        super().__init__("\n".join(messages))
+        self.messages = list(messages)
+        self.file = file
+        self.line = line
+        self.column = column
+        self.output = output
+
+    def __reduce__(self) -> tuple[Callable[..., CompileError], tuple[list[str]]]:
+        rebuild = functools.partial(
+            type(self), file=self.file, line=self.line, column=self.column, output=self.output
+        )
+        return rebuild, (self.messages,)
 
 
 class NotComparable(Error):  # noqa: N818 - reads as a verdict

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from alloclab.allocators.leaves import Buddy, PageAllocator, Platform, Slab, Tlsf
@@ -19,6 +20,7 @@ from alloclab.allocators.own import (
 )
 from alloclab.allocators.peer_heaps import JemallocArena, MimallocHeap, PeerHeap
 from alloclab.allocators.peers import Glibc, Jemalloc, Mimalloc, Peer, Preload, Tcmalloc
+from alloclab.allocators.plugin import SOURCE_SUFFIXES, Plugin, compile_plugin, is_plugin_library
 from alloclab.allocators.spec import Allocator, Launch
 from alloclab.errors import UsageError
 
@@ -43,11 +45,13 @@ __all__ = [
     "Peer",
     "PeerHeap",
     "Platform",
+    "Plugin",
     "Pool",
     "Preload",
     "Slab",
     "Tcmalloc",
     "Tlsf",
+    "compile_plugin",
     "from_json",
     "parse",
 ]
@@ -76,6 +80,7 @@ KNOWN: dict[str, type[Allocator]] = {
         Platform,
         JemallocArena,
         MimallocHeap,
+        Plugin,
     )
 }
 
@@ -96,18 +101,27 @@ def from_json(document: Mapping[str, Any]) -> Allocator:
 def parse(text: str) -> Allocator:
     """Builds a spec from the command line's form.
 
-    `glibc`, `jemalloc:narenas=1`, `arena:initial=1MiB,growth=1.5`, or the path of a library. An
-    allocator within another stands in parentheses: `limit:bytes=1MiB,upstream=(pool)`.
+    `glibc`, `jemalloc:narenas=1`, `arena:initial=1MiB,growth=1.5`, the path of a library, or of the
+    source of a plugin with its options: `mine.cpp:limit=3`. An allocator within another stands in
+    parentheses: `limit:bytes=1MiB,upstream=(pool)`.
 
     Raises:
         UsageError: as `from_json`.
     """
-    if "/" in text.partition(":")[0] or (text.endswith(".so") and "=" not in text):
-        return Preload(text)
     name, _, rest = text.partition(":")
+    if name.endswith(SOURCE_SUFFIXES):
+        return Plugin.from_fields({"path": name, **_settings(name, rest)})
+    if "/" in name or (text.endswith(".so") and "=" not in text):
+        if is_plugin_library(Path(name)):
+            return Plugin.from_fields({"path": name, **_settings(name, rest)})
+        return Preload(text)
     kind = _known(name)
     if kind is Preload:
         return Preload(rest)
+    return kind.from_fields(_settings(name, rest))
+
+
+def _settings(name: str, rest: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for part in _split(name, rest) if rest else ():
         key, equals, value = (word.strip() for word in part.partition("="))
@@ -115,7 +129,7 @@ def parse(text: str) -> Allocator:
             raise UsageError(f"{name}: not a setting: {part!r} (write name=value)")
         is_nested = value.startswith("(") and value.endswith(")")
         values[key] = parse(value[1:-1]) if is_nested else value
-    return kind.from_fields(values)
+    return values
 
 
 def _split(name: str, text: str) -> list[str]:

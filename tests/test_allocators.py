@@ -42,6 +42,7 @@ SPECS: list[al.Allocator] = [
     al.Platform(),
     al.JemallocArena(cache=False, library="/opt/lib/libjemalloc.so.2"),
     al.MimallocHeap(),
+    al.Plugin("mine.cpp", options={"limit": 3}),
     al.Preload("/opt/lib/libmine.so", environment={"B": "2", "A": "1"}),
 ]
 

@@ -274,7 +274,8 @@ std::string describe(const Arguments& arguments, const SessionResult& result) {
     }
     if (arguments.session.kernel.measure == Measure::check) {
         out.add("checked_blocks", result.counts.checked_blocks)
-            .add("damaged_blocks", result.counts.damaged_blocks);
+            .add("damaged_blocks", result.counts.damaged_blocks)
+            .add("misaligned_blocks", result.counts.misaligned_blocks);
     }
     if (arguments.session.kernel.measure == Measure::timeline ||
         arguments.session.kernel.measure == Measure::blocks) {
@@ -287,14 +288,29 @@ std::string describe(const Arguments& arguments, const SessionResult& result) {
     return out.add_object("stats", stats).text();
 }
 
-int fail(const char* kind, const char* message) {
+// The answer goes where standard output went; what an allocator under test prints there must not
+// run into it, and goes to standard error.
+std::FILE* open_answer() {
+    const int descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (descriptor < 0 || ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        throw SystemError("keep", "standard output", errno);
+    }
+    std::FILE* const answer = ::fdopen(descriptor, "w");
+    if (answer == nullptr) {
+        throw SystemError("open", "standard output", errno);
+    }
+    return answer;
+}
+
+int fail(std::FILE* answer, const char* kind, const char* message) {
     JsonObject error;
     error.add_text("kind", kind).add_text("message", message);
-    std::puts(JsonObject().add_object("error", error).text().c_str());
+    std::fprintf(answer, "%s\n", JsonObject().add_object("error", error).text().c_str());
+    std::fflush(answer);
     return 1;
 }
 
-int run(int count, char** words) {
+int run(int count, char** words, std::FILE* answer) {
     Arguments arguments = parse(count, words);
 #ifndef NDEBUG
     if (arguments.session.kernel.measure == Measure::time ||
@@ -324,27 +340,29 @@ int run(int count, char** words) {
         open_placement(arguments);
     }
     const SessionResult result = run_session(arguments.session);
-    std::puts(describe(arguments, result).c_str());
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    std::fprintf(answer, "%s\n", describe(arguments, result).c_str());
+    return std::fflush(answer) == 0 ? 0 : 1;
 }
 
 } // namespace
 
 int main(int count, char** words) {
+    std::FILE* answer = stdout;
     try {
         fix_addresses(count, words);
-        return run(count, words);
+        answer = open_answer();
+        return run(count, words, answer);
     } catch (const UsageError& error) {
-        return fail("usage", error.what());
+        return fail(answer, "usage", error.what());
     } catch (const NotMeasuredError& error) {
-        return fail("not_measured", error.what());
+        return fail(answer, "not_measured", error.what());
     } catch (const TraceError& error) {
-        return fail("trace", error.what());
+        return fail(answer, "trace", error.what());
     } catch (const SystemError& error) {
-        return fail("system", error.what());
+        return fail(answer, "system", error.what());
     } catch (const std::bad_alloc&) {
-        return fail("system", "out of memory for the replayer's own tables");
+        return fail(answer, "system", "out of memory for the replayer's own tables");
     } catch (const std::exception& error) {
-        return fail("usage", error.what());
+        return fail(answer, "usage", error.what());
     }
 }

@@ -52,11 +52,12 @@ public:
     void* reallocate(Slot& slot, std::size_t size) { return allocate(slot, size); }
     void deallocate(Slot&) {}
     void free_null() {}
+    static std::size_t least_alignment(std::size_t) { return 16; }
     std::size_t usable_size(void*, std::size_t size) { return size; }
     std::vector<NamedCount> stats() const { return {}; }
 
 private:
-    char memory_[4096] = {};
+    alignas(16) char memory_[4096] = {};
     std::size_t used_ = 0;
 };
 
@@ -69,12 +70,13 @@ TEST(Kernel, every_heap_survives_a_checked_replay_undamaged) {
         kernel->reserve_slots(40);
         kernel->run(program, 0, program.ops.size());
         EXPECT_EQ(kernel->counts().damaged_blocks, 0u) << heap;
+        EXPECT_EQ(kernel->counts().misaligned_blocks, 0u) << heap;
         EXPECT_GT(kernel->counts().checked_blocks, 2000u) << heap;
         EXPECT_EQ(kernel->counts().failed_allocations, 0u) << heap;
     }
 }
 
-TEST(Kernel, overlapping_blocks_are_found) {
+TEST(Kernel, overlapping_and_misaligned_blocks_are_found) {
     KernelOf<OverlappingHeap, TouchPages, ObserveStamps> kernel;
     kernel.reserve_slots(2);
     Program program;
@@ -82,6 +84,7 @@ TEST(Kernel, overlapping_blocks_are_found) {
                    Op::make(OpCode::free, 0, 0), Op::make(OpCode::free, 1, 0)};
     kernel.run(program, 0, program.ops.size());
     EXPECT_EQ(kernel.counts().damaged_blocks, 1u);
+    EXPECT_EQ(kernel.counts().misaligned_blocks, 1u); // the second stands at 56
 }
 
 TEST(Kernel, failures_are_counted_and_the_replay_goes_on) {

@@ -12,9 +12,9 @@ from typing import Any
 from alloclab.errors import Error, UsageError
 
 ALLOCATOR_HELP = """\
-Allocators: glibc, jemalloc, mimalloc, tcmalloc, pool, arena, freelist, null, or the path of any
-library that exports malloc. Settings follow a colon: jemalloc:narenas=1,dirty_decay_ms=0,
-arena:initial=1MiB,growth=1.5.
+Allocators: glibc, jemalloc, mimalloc, tcmalloc, pool, arena, freelist, null, the path of any
+library that exports malloc, or of an allocator of your own (mine.cpp, mine.so). Settings follow a
+colon: jemalloc:narenas=1,dirty_decay_ms=0, arena:initial=1MiB,growth=1.5.
 """
 
 

@@ -170,6 +170,9 @@ METRICS: dict[str, Metric] = {
     ),
     "checked_blocks": _of_part("check", "checked_blocks", "blocks", "blocks whose stamp was read"),
     "damaged_blocks": _of_part("check", "damaged_blocks", "blocks", "blocks whose stamp was lost"),
+    "misaligned_blocks": _of_part(
+        "check", "misaligned_blocks", "blocks", "blocks not aligned as was asked"
+    ),
     "peak_footprint_bytes": Metric(
         "bytes",
         False,

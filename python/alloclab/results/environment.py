@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alloclab.allocators import Allocator
-from alloclab.errors import Error
+from alloclab.errors import Error, NotMeasured
 
 _THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _ASLR = Path("/proc/sys/kernel/randomize_va_space")
@@ -32,7 +32,7 @@ def fingerprint(allocators: Iterable[Allocator] = ()) -> dict[str, Any]:
     libraries = {}
     for allocator in allocators:
         try:
-            library = allocator.launch().library
+            library = _library(allocator)
         except Error:
             continue
         if library is not None:
@@ -52,6 +52,14 @@ def fingerprint(allocators: Iterable[Allocator] = ()) -> dict[str, Any]:
         "build_type": core_fact("build_type"),
         "libraries": libraries,
     }
+
+
+def _library(allocator: Allocator) -> Path | None:
+    try:
+        return allocator.launch().library
+    except NotMeasured:  # without a malloc face
+        kernel = allocator.kernel()
+        return None if kernel is None else kernel.library
 
 
 def describe_machine(facts: Mapping[str, Any]) -> str:

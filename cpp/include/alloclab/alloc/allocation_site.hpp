@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <source_location>
 
 namespace alloclab {
 
@@ -17,11 +16,10 @@ struct AllocationSite {
     bool is_known() const noexcept { return tag != nullptr || file != nullptr || code != nullptr; }
 };
 
-// The line this is written on.
-inline AllocationSite
-site_here(const char* tag = nullptr,
-          const std::source_location where = std::source_location::current()) noexcept {
-    return {tag, where.file_name(), where.line(), nullptr};
+// The line this is written on. (clang 14 has the two builtins, and not std::source_location.)
+inline AllocationSite site_here(const char* tag = nullptr, const char* file = __builtin_FILE(),
+                                std::uint32_t line = __builtin_LINE()) noexcept {
+    return {tag, file, line, nullptr};
 }
 
 } // namespace alloclab

@@ -5,6 +5,7 @@
 #include <alloclab/base/bits.hpp>
 #include <alloclab/replay/kernel.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -27,6 +28,10 @@ public:
     static constexpr bool has_memory = true;
 
     static void* block(const Slot& slot) { return slot; }
+    // What malloc owes a block of so many bytes: enough for whatever fits.
+    static std::size_t least_alignment(std::size_t size) {
+        return size >= default_alignment ? default_alignment : std::bit_floor(size | 1);
+    }
     void* allocate(Slot& slot, std::size_t size) { return slot = std::malloc(size); }
     void* allocate_zero(Slot& slot, std::size_t size) { return slot = std::calloc(1, size); }
     void* allocate_aligned(Slot& slot, std::size_t size, std::size_t alignment) {
@@ -55,6 +60,7 @@ public:
     static constexpr bool has_memory = false;
 
     static void* block(const Slot& slot) { return slot; }
+    static std::size_t least_alignment(std::size_t) { return 1; }
     void* allocate(Slot& slot, std::size_t) { return slot = memory_; }
     void* allocate_zero(Slot& slot, std::size_t) { return slot = memory_; }
     void* allocate_aligned(Slot& slot, std::size_t, std::size_t) { return slot = memory_; }
@@ -85,6 +91,7 @@ public:
         : allocator_(std::forward<Arguments>(arguments)...) {}
 
     static void* block(const Slot& slot) { return slot.at; }
+    static std::size_t least_alignment(std::size_t) { return default_alignment; }
     void* allocate(Slot& slot, std::size_t size) {
         return allocate_aligned(slot, size, default_alignment);
     }

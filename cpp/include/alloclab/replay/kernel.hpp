@@ -18,8 +18,9 @@ namespace alloclab {
 struct ReplayCounts {
     std::uint64_t failed_allocations = 0;
     std::uint64_t failed_bytes = 0;
-    // With Measure::check: blocks whose stamp was not intact.
+    // With Measure::check: blocks whose stamp was not intact, and that were not aligned as asked.
     std::uint64_t damaged_blocks = 0;
+    std::uint64_t misaligned_blocks = 0;
     std::uint64_t checked_blocks = 0;
     // With Measure::blocks: the sizes the allocator says its blocks have.
     std::uint64_t block_live_bytes = 0;

@@ -73,9 +73,16 @@ private:
         }
         if constexpr (Heap::has_memory) {
             Touching::block(block, size);
+            check_alignment(block, Heap::least_alignment(size));
             observer_.born(heap_, slot, block, size, counts_);
         } else {
             *static_cast<volatile char*>(block) = 1;
+        }
+    }
+
+    void check_alignment(const void* block, std::size_t alignment) {
+        if constexpr (std::is_same_v<Observer, ObserveStamps>) {
+            observer_.aligned(block, alignment, counts_);
         }
     }
 
@@ -113,6 +120,7 @@ private:
         }
         if constexpr (Heap::has_memory) {
             Touching::block(block, size);
+            check_alignment(block, Heap::least_alignment(size));
             observer_.born(heap_, slot, block, size, counts_);
         }
     }
@@ -147,6 +155,9 @@ private:
         }
         if constexpr (Heap::has_memory) {
             Touching::part(block, wide.size, wide.touch_pages, wide.is_prefix);
+            check_alignment(block, wide.code == WideCode::allocate_aligned
+                                       ? wide.alignment
+                                       : Heap::least_alignment(wide.size));
             observer_.born(heap_, slot_index, block, wide.size, counts_);
         }
     }

@@ -74,7 +74,8 @@ private:
 };
 
 // Writes the slot's number and a count into both ends of a block, and looks for them at its end: an
-// allocator that hands out overlapping blocks, or loses contents on realloc, is found.
+// allocator that hands out overlapping blocks, or loses contents on realloc, is found; so is one
+// whose blocks are not aligned as asked.
 struct ObserveStamps {
     void reserve(std::uint32_t slots) { stamps_.resize(slots); }
     void refused(std::uint32_t) {}
@@ -86,6 +87,10 @@ struct ObserveStamps {
         const std::size_t bytes = size < sizeof stamp.value ? size : sizeof stamp.value;
         std::memcpy(static_cast<char*>(block) + size - bytes, &stamp.value, bytes);
         std::memcpy(block, &stamp.value, bytes); // short blocks: the ends overlap, this one stays
+    }
+
+    void aligned(const void* block, std::size_t alignment, ReplayCounts& counts) {
+        counts.misaligned_blocks += reinterpret_cast<std::uintptr_t>(block) % alignment != 0;
     }
 
     template <class Heap> void dies(Heap&, std::uint32_t slot, void* block, ReplayCounts& counts) {

@@ -43,7 +43,7 @@ PYTHON_ORDER = [
     {"results"},
     {"stats"},
     {"sweep", "tune", "views", "gate", "simulate"},
-    {"cli", "_pytest", "__main__"},
+    {"cli", "_pytest", "_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}
 TEXT_SUFFIXES = SOURCE_SUFFIXES | {".md", ".toml", ".txt", ".cmake", ".ipynb", ".json", ".pyi"}

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -356,3 +357,60 @@ def test_the_verb_prints_the_library_and_the_errors(
     assert main(["compile", "--include"]) == 0
     assert Path(capsys.readouterr().out.strip(), "alloclab", "plugin.h").is_file()
     assert main(["compile"]) == 2
+
+
+class FakeShell:
+    """As much of IPython's shell as the magic sees."""
+
+    execution_count = 7
+
+    def __init__(self) -> None:
+        self.user_ns: dict[str, object] = {}
+        self.magics: dict[str, Callable[[str, str], al.Plugin]] = {}
+
+    def register_magic_function(
+        self, func: Callable[[str, str], al.Plugin], magic_kind: str, magic_name: str
+    ) -> None:
+        assert magic_kind == "cell"
+        self.magics[magic_name] = func
+
+
+@pytest.fixture
+def shell() -> FakeShell:
+    made = FakeShell()
+    al.load_ipython_extension(made)
+    return made
+
+
+def test_a_cell_becomes_an_allocator_of_its_name(shell: FakeShell) -> None:
+    spec = shell.magics["allocator"]("Fixed -O1", FIXED)
+    assert shell.user_ns == {"Fixed": spec}
+    assert (spec.class_name, spec.flags) == ("Fixed", ("-O1",))
+    with_macro = f"#include <alloclab/plugin.hpp>\n{FIXED}ALLOCLAB_PLUGIN(Fixed);\n"
+    shell.magics["allocator"]("Other", with_macro)
+    assert set(shell.user_ns) == {"Fixed", "Other"}
+
+
+def test_errors_in_a_cell_count_its_lines_as_shown(shell: FakeShell) -> None:
+    with pytest.raises(CompileError) as caught:
+        shell.magics["allocator"]("Fixed", FIXED + "int f() { return missing; }\n")
+    lines = ["%%allocator Fixed", *FIXED.splitlines()]
+    assert (caught.value.file, caught.value.line) == ("In [7]", len(lines) + 1)
+
+
+@pytest.mark.parametrize("line", ["", "  ", "-O2", "'", "a-b"])
+def test_a_cell_without_a_name_is_told_how(shell: FakeShell, line: str) -> None:
+    with pytest.raises(UsageError, match="write %%allocator NAME"):
+        shell.magics["allocator"](line, FIXED)
+
+
+def test_the_magic_works_in_ipython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    interactive = pytest.importorskip("IPython.core.interactiveshell")
+    made = interactive.InteractiveShell.instance()
+    try:
+        made.run_line_magic("load_ext", "alloclab")
+        ran = made.run_cell(f"%%allocator Fixed\n{FIXED}", store_history=False)
+        assert ran.success and isinstance(made.user_ns["Fixed"], al.Plugin)
+    finally:
+        interactive.InteractiveShell.clear_instance()

@@ -3,6 +3,7 @@
 
 from alloclab import textbook
 from alloclab._core import version as __version__
+from alloclab._magic import load_ipython_extension
 from alloclab.allocators import (
     Allocator,
     Arena,
@@ -124,6 +125,7 @@ __all__ = [
     "growth",
     "live",
     "load_comparison",
+    "load_ipython_extension",
     "njit_allocator",
     "numpy_allocator",
     "open_trace",

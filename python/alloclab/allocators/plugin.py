@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from alloclab.allocators.elf import exported_symbols
 from alloclab.allocators.own import Composed
@@ -70,6 +70,7 @@ class Plugin(Composed):
     """
 
     name = "plugin"
+    is_child_only: ClassVar[bool] = True
     path: str | Path = field(default="", metadata={"read": _read_text})
     source: str = field(default="", metadata={"read": _read_text}, repr=False)
     class_name: str = field(default="", metadata={"read": _read_text})

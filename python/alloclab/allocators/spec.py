@@ -44,6 +44,7 @@ class Allocator:
 
     name: ClassVar[str] = ""
     can_be_part: ClassVar[bool] = False  # of a stack of allocators
+    is_child_only: ClassVar[bool] = False  # never loaded into the caller's own process
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
@@ -117,6 +118,19 @@ class Allocator:
         """Returns the allocators this one is composed of, by the names of their fields."""
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Allocator)}
+
+    def check_live(self) -> None:
+        """Checks that it, and every part of it, may be built in the caller's own process.
+
+        Raises:
+            UsageError: it, or a part, may not.
+        """
+        if self.is_child_only:
+            raise UsageError(
+                f"{self} runs in the replay child only: a fault in it would end this process"
+            )
+        for child in self.children().values():
+            child.check_live()
 
     def wants_huge_pages(self) -> bool:
         """Whether a setting asks for huge pages, which children otherwise turn off."""

@@ -50,6 +50,8 @@ class LiveAllocator:
     ) -> None:
         if on_escape not in ("error", "extend"):
             raise UsageError(f'on_escape is "error" or "extend", not {on_escape!r}')
+        if heap is None:
+            spec.check_live()
         self.spec = spec
         self.name = spec.name if name is None else name
         self.id = next(next_id)

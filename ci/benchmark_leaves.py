@@ -16,7 +16,13 @@ BATCH_BLOCKS, SCATTERED_BLOCKS, LITTERED_NODES = 1000, 180_000, 60_000
 
 def leaves(repeats: int) -> tuple[list[Row], str]:
     """Every figure of the leaves, and a table of replays."""
-    rows = [*_speed(repeats), *_after_random_frees(repeats), *_memory(), *_mapping_each()]
+    rows = [
+        *_speed(repeats),
+        *_after_random_frees(repeats),
+        *_memory(),
+        *_mapping_each(),
+        *_workers(repeats),
+    ]
     return rows, _replays(min(repeats, 3))
 
 
@@ -141,6 +147,30 @@ def _mapping_each() -> list[Row]:
     }
     measured = f"{ns['page_allocator']:.0f} ns/event, pool {ns['pool']:.0f}"
     return [Row("a mapping for every allocation, replaying freeciv", "", measured, None)]
+
+
+def _workers(repeats: int) -> list[Row]:
+    """What durable and temporary blocks cost under pairs of allocators, and what sharing does."""
+    room = {"GLIBC_TUNABLES": al.JemallocArena().part_environment()["GLIBC_TUNABLES"]}
+    tasks = loop_times("^worker_tasks", repeats, room)
+    threads = loop_times("^(shared|own_)", repeats)
+    pairs = {
+        name.removeprefix("worker_tasks<").removesuffix(">").replace("<>", ""): ns / 1e3
+        for name, ns in tasks.items()
+    }
+    each = ", ".join(f"({pair}) {us:.2f}" for pair, us in pairs.items())
+    found = [
+        f"{label} {' to '.join(f'{threads[f"{name}/threads:{n}"] / 1e3:.1f}' for n in (1, 2))}"
+        for label, name in (
+            ("one locked Tlsf", "shared<Locked<Tlsf<>>>"),
+            ("a Tlsf each", "own_tlsf"),
+            ("an arena each", "own_arena"),
+        )
+    ]
+    return [
+        Row("a task of 200 blocks, 10 kept, (durable, temporary): us", "", each, None),
+        Row("one thread to two, CPU ns a pair", "", ", ".join(found), None),
+    ]
 
 
 def _replays(repeats: int) -> str:

@@ -159,14 +159,14 @@ def _workers(repeats: int) -> list[Row]:
         for name, ns in tasks.items()
     }
     each = ", ".join(f"({pair}) {us:.2f}" for pair, us in pairs.items())
-    found = [
-        f"{label} {' to '.join(f'{threads[f"{name}/threads:{n}"] / 1e3:.1f}' for n in (1, 2))}"
-        for label, name in (
-            ("one locked Tlsf", "shared<Locked<Tlsf<>>>"),
-            ("a Tlsf each", "own_tlsf"),
-            ("an arena each", "own_arena"),
-        )
-    ]
+    found = []
+    for label, name in (
+        ("one locked Tlsf", "shared<Locked<Tlsf<>>>"),
+        ("a Tlsf each", "own_tlsf"),
+        ("an arena each", "own_arena"),
+    ):
+        one, two = (threads[f"{name}/threads:{count}"] / BATCH_BLOCKS for count in (1, 2))
+        found.append(f"{label} {one:.1f} to {two:.1f}")
     return [
         Row("a task of 200 blocks, 10 kept, (durable, temporary): us", "", each, None),
         Row("one thread to two, CPU ns a pair", "", ", ".join(found), None),

@@ -5,6 +5,7 @@
 #include <alloclab/alloc/layer.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <new>
 
@@ -23,7 +24,12 @@ public:
             return;
         }
         if (is_geometric()) {
-            first_number_ = geometric_.number_of(((options_.min_bytes - 1) >> step_shift_) + 1);
+            first_number_ = geometric_.number_of(unit_of(options_.min_bytes) + 1);
+            for (std::size_t unit = unit_of(options_.min_bytes); unit < index_of_unit_.size();
+                 ++unit) {
+                const std::size_t bucket_idx = geometric_.number_of(unit + 1) - first_number_;
+                index_of_unit_[unit] = static_cast<std::uint16_t>(bucket_idx);
+            }
         }
         count_ = std::min(index_of(options_.max_bytes) + 1, bucket_limit);
         options_.max_bytes = std::min(options_.max_bytes, largest_of(count_ - 1));
@@ -35,9 +41,12 @@ public:
         return size - options_.min_bytes <= options_.max_bytes - options_.min_bytes && count_ != 0;
     }
     [[gnu::always_inline]] std::size_t index_of(std::size_t size) const noexcept {
-        return is_geometric()
-                   ? geometric_.number_of(((size - 1) >> step_shift_) + 1) - first_number_
-                   : (size - options_.min_bytes) >> step_shift_;
+        if (!is_geometric()) {
+            return (size - options_.min_bytes) >> step_shift_;
+        }
+        const std::size_t unit = unit_of(size);
+        return unit < index_of_unit_.size() ? index_of_unit_[unit]
+                                            : geometric_.number_of(unit + 1) - first_number_;
     }
     std::size_t largest_of(std::size_t bucket_idx) const noexcept {
         return is_geometric() ? geometric_.largest_of(bucket_idx + first_number_) << step_shift_
@@ -46,12 +55,15 @@ public:
 
 private:
     bool is_geometric() const noexcept { return options_.steps_per_doubling != 0; }
+    std::size_t unit_of(std::size_t size) const noexcept { return (size - 1) >> step_shift_; }
 
     BucketizerOptions options_;
     unsigned step_shift_;
     GeometricSteps geometric_;
     std::size_t first_number_ = 0;
     std::size_t count_ = 0;
+    std::array<std::uint16_t, 128>
+        index_of_unit_{}; // of geometric steps: the small sizes, looked up
 };
 
 // An allocator a range of sizes, all of one kind: each is asked for the largest size of its range
@@ -70,7 +82,7 @@ public:
             if constexpr (requires { child.block_bytes = std::size_t{}; }) {
                 child.block_bytes = steps_.largest_of(bucket_idx);
             }
-            ::new (place_of(bucket_idx)) A(make_child<A>(child, sources...));
+            ::new (start(bucket_idx)) A(make_child<A>(child, sources...));
         }
     }
     Bucketizer() noexcept : Bucketizer(Options{}) {}
@@ -79,7 +91,7 @@ public:
     Bucketizer(FromChildren, const BucketizerOptions& options, Make&& make)
         : steps_(options, bucket_limit) {
         for (std::size_t bucket_idx = 0; bucket_idx < steps_.count(); ++bucket_idx) {
-            ::new (place_of(bucket_idx)) A(make(steps_.largest_of(bucket_idx)));
+            ::new (start(bucket_idx)) A(make(steps_.largest_of(bucket_idx)));
         }
     }
     ~Bucketizer() {
@@ -97,7 +109,7 @@ public:
             return nullptr;
         }
         const std::size_t bucket_idx = steps_.index_of(held);
-        return bucket(bucket_idx).allocate(steps_.largest_of(bucket_idx), alignment, site...);
+        return bucket(bucket_idx).allocate(places_[bucket_idx].block_bytes, alignment, site...);
     }
     void* allocate_zeroed(std::size_t size, std::size_t alignment) noexcept requires Zeroing<A> {
         const std::size_t held = std::max<std::size_t>(size, 1);
@@ -105,7 +117,7 @@ public:
             return nullptr;
         }
         const std::size_t bucket_idx = steps_.index_of(held);
-        return bucket(bucket_idx).allocate_zeroed(steps_.largest_of(bucket_idx), alignment);
+        return bucket(bucket_idx).allocate_zeroed(places_[bucket_idx].block_bytes, alignment);
     }
     [[gnu::always_inline]] void deallocate(void* block, std::size_t size,
                                            std::size_t alignment) noexcept {
@@ -114,7 +126,7 @@ public:
             return;
         }
         const std::size_t bucket_idx = steps_.index_of(held);
-        bucket(bucket_idx).deallocate(block, steps_.largest_of(bucket_idx), alignment);
+        bucket(bucket_idx).deallocate(block, places_[bucket_idx].block_bytes, alignment);
     }
     // Asks every bucket whether the block is its own.
     void deallocate(void* block) noexcept requires Owning<A> && UnsizedDeallocating<A> {
@@ -162,14 +174,17 @@ public:
         return steps_.largest_of(bucket_idx);
     }
     A& bucket(std::size_t bucket_idx) noexcept {
-        return *std::launder(static_cast<A*>(place_of(bucket_idx)));
+        return *std::launder(reinterpret_cast<A*>(places_[bucket_idx].bytes));
     }
     const A& bucket(std::size_t bucket_idx) const noexcept {
         return const_cast<Bucketizer*>(this)->bucket(bucket_idx);
     }
 
 private:
-    void* place_of(std::size_t bucket_idx) noexcept { return places_[bucket_idx].bytes; }
+    void* start(std::size_t bucket_idx) noexcept {
+        places_[bucket_idx].block_bytes = steps_.largest_of(bucket_idx);
+        return places_[bucket_idx].bytes;
+    }
     template <class Function> void for_each(Function&& function) noexcept {
         for (std::size_t bucket_idx = 0; bucket_idx < steps_.count(); ++bucket_idx) {
             function(bucket(bucket_idx));
@@ -181,6 +196,7 @@ private:
 
     struct Place {
         alignas(A) std::byte bytes[sizeof(A)];
+        std::size_t block_bytes; // the largest size of the bucket
     };
 
     BucketSteps steps_;

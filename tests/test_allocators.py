@@ -43,6 +43,17 @@ SPECS: list[al.Allocator] = [
     al.JemallocArena(cache=False, library="/opt/lib/libjemalloc.so.2"),
     al.MimallocHeap(),
     al.Plugin("mine.cpp", options={"limit": 3}),
+    al.Segregator(128, small=al.Freelist(), large=al.Fallback(al.Arena(), al.Pool())),
+    al.Fallback(al.Slab(), al.Null()),
+    al.Bucketizer(al.Freelist(), min=17, max="4 KiB", step=32, steps_per_doubling=4),
+    al.Affix(al.Pool(), prefix=8, suffix=24),
+    al.Quantizer(al.Pool(), quantum=64, steps_per_doubling=1),
+    al.Stats(al.Pool(), slack=True, histogram=True),
+    al.Limit(al.Locked(al.Pool(), lock="mutex"), "16 MiB"),
+    al.Locked(al.Pool()),
+    al.ThreadLocal(al.Deterministic(al.Pool()), on_exit="drain"),
+    al.Callback(al.Pool()),
+    al.Deterministic(al.Pool()),
     al.Preload("/opt/lib/libmine.so", environment={"B": "2", "A": "1"}),
 ]
 

@@ -4,36 +4,36 @@
 namespace alloclab {
 
 void StatsCounts::visit(StatVisitor visitor) const noexcept {
-    visitor("owns_ops", owns_ops);
-    visitor("allocate_ops", allocate_ops);
-    visitor("allocate_ok_ops", allocate_ok_ops);
-    visitor("aligned_allocate_ops", aligned_allocate_ops);
-    visitor("aligned_allocate_ok_ops", aligned_allocate_ok_ops);
-    visitor("resize_ops", resize_ops);
-    visitor("resize_ok_ops", resize_ok_ops);
-    visitor("expand_ops", expand_ops);
-    visitor("expand_ok_ops", expand_ok_ops);
-    visitor("reallocate_ops", reallocate_ops);
-    visitor("reallocate_ok_ops", reallocate_ok_ops);
-    visitor("reallocate_in_place_ops", reallocate_in_place_ops);
-    visitor("deallocate_ops", deallocate_ops);
-    visitor("reset_ops", reset_ops);
-    visitor("used_bytes", used_bytes);
-    visitor("high_tide_bytes", high_tide_bytes);
-    visitor("allocated_bytes", allocated_bytes);
-    visitor("deallocated_bytes", deallocated_bytes);
-    visitor("expanded_bytes", expanded_bytes);
-    visitor("contracted_bytes", contracted_bytes);
-    visitor("moved_bytes", moved_bytes);
-    visitor("not_moved_bytes", not_moved_bytes);
-    visitor("slack_bytes", slack_bytes);
+    visitor("stats_owns_ops", owns_ops);
+    visitor("stats_allocate_ops", allocate_ops);
+    visitor("stats_allocate_ok_ops", allocate_ok_ops);
+    visitor("stats_aligned_allocate_ops", aligned_allocate_ops);
+    visitor("stats_aligned_allocate_ok_ops", aligned_allocate_ok_ops);
+    visitor("stats_resize_ops", resize_ops);
+    visitor("stats_resize_ok_ops", resize_ok_ops);
+    visitor("stats_expand_ops", expand_ops);
+    visitor("stats_expand_ok_ops", expand_ok_ops);
+    visitor("stats_reallocate_ops", reallocate_ops);
+    visitor("stats_reallocate_ok_ops", reallocate_ok_ops);
+    visitor("stats_reallocate_in_place_ops", reallocate_in_place_ops);
+    visitor("stats_deallocate_ops", deallocate_ops);
+    visitor("stats_reset_ops", reset_ops);
+    visitor("stats_used_bytes", used_bytes);
+    visitor("stats_high_tide_bytes", high_tide_bytes);
+    visitor("stats_allocated_bytes", allocated_bytes);
+    visitor("stats_deallocated_bytes", deallocated_bytes);
+    visitor("stats_expanded_bytes", expanded_bytes);
+    visitor("stats_contracted_bytes", contracted_bytes);
+    visitor("stats_moved_bytes", moved_bytes);
+    visitor("stats_not_moved_bytes", not_moved_bytes);
+    visitor("stats_slack_bytes", slack_bytes);
 }
 
 namespace {
 
-// "size_up_to_<bytes>_ops", zero terminated.
+// "stats_size_up_to_<bytes>_ops", zero terminated.
 struct ClassName {
-    char text[40] = "size_up_to_";
+    char text[40] = "stats_size_up_to_";
 
     explicit ClassName(std::size_t class_idx) noexcept {
         const std::uint64_t largest =

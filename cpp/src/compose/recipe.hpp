@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/layer.hpp>
 #include <alloclab/compose/erase.hpp>
 #include <alloclab/compose/spec_reader.hpp>
 
@@ -14,7 +15,7 @@ namespace alloclab {
 struct Recipe {
     const char* name;
     AnyAllocator (*build)(const char* name, SpecReader& reader);
-    bool has_block_size = false; // takes an option "block_bytes": one size of blocks only
+    const char* block_size_option = nullptr; // of one with one size of blocks only
 };
 
 // The recipe of an allocator that stands on a page source and is made from its options alone.
@@ -23,9 +24,7 @@ template <class A> constexpr Recipe leaf(const char* name) {
             [](const char* known, SpecReader& reader) {
                 return erase<A>(known, reader.options<typename A::Options>());
             },
-            requires(typename A::Options options){options.block_bytes = std::size_t{};
-}
-}; // namespace alloclab
+            block_size_option<typename A::Options>()};
 }
 
 // The recipe of a block around one child, called `upstream`, made from its options and that child;

@@ -43,9 +43,10 @@ AnyAllocator build_fallback(const char* name, SpecReader& reader) {
 // Sets the one size of blocks of every part that has only one.
 void set_block_bytes(AllocatorSpec& spec, std::size_t bytes) {
     const Recipe* const recipe = find_recipe(spec.name);
-    if (recipe != nullptr && recipe->has_block_size) {
-        std::erase_if(spec.options, [](const auto& each) { return each.first == "block_bytes"; });
-        spec.options.emplace_back("block_bytes", std::to_string(bytes));
+    if (recipe != nullptr && recipe->block_size_option != nullptr) {
+        const std::string option = recipe->block_size_option;
+        std::erase_if(spec.options, [&option](const auto& each) { return each.first == option; });
+        spec.options.emplace_back(option, std::to_string(bytes));
     }
     for (auto& [child_name, child] : spec.children) {
         set_block_bytes(child, bytes);

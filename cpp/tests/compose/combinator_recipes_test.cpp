@@ -124,7 +124,12 @@ TEST(combinator_recipes, fits_the_free_lists_under_a_bucketizer_to_their_buckets
         EXPECT_NE(buckets.allocate(size, 16), nullptr) << size;
     }
     EXPECT_EQ(buckets.allocate(65, 16), nullptr);
-    EXPECT_EQ(figures_of(buckets).at("used_bytes"), 16U + 16U + 32U + 48U + 64U);
+    EXPECT_EQ(figures_of(buckets).at("stats_used_bytes"), 16U + 16U + 32U + 48U + 64U);
+}
+
+TEST(combinator_recipes, fits_slabs_too) {
+    AnyAllocator buckets = build_allocator(over("bucketizer", node("slab")));
+    EXPECT_NE(buckets.allocate(200, 16), nullptr) << "a slab's own size would be 64";
 }
 
 TEST(combinator_recipes, counts_are_visited_through_the_whole_stack) {
@@ -140,9 +145,9 @@ TEST(combinator_recipes, counts_are_visited_through_the_whole_stack) {
     EXPECT_EQ(figures.at("limit_used_bytes"), 0U);
     EXPECT_EQ(figures.at("callback_allocate_events"), 1U) << "the second never came so far";
     EXPECT_EQ(figures.at("callback_deallocate_events"), 1U);
-    EXPECT_EQ(figures.at("allocate_ok_ops"), 1U);
-    EXPECT_EQ(figures.at("high_tide_bytes"), 600U);
-    EXPECT_EQ(figures.at("size_up_to_1023_ops"), 1U);
+    EXPECT_EQ(figures.at("stats_allocate_ok_ops"), 1U);
+    EXPECT_EQ(figures.at("stats_high_tide_bytes"), 600U);
+    EXPECT_EQ(figures.at("stats_size_up_to_1023_ops"), 1U);
     EXPECT_GT(figures.at("reserved_bytes"), 0U);
 }
 

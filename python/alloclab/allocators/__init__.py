@@ -7,6 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alloclab.allocators.combinators import (
+    Affix,
+    Bucketizer,
+    Callback,
+    Deterministic,
+    Fallback,
+    Limit,
+    Locked,
+    Quantizer,
+    Segregator,
+    Stats,
+    ThreadLocal,
+)
 from alloclab.allocators.leaves import Buddy, PageAllocator, Platform, Slab, Tlsf
 from alloclab.allocators.own import (
     Arena,
@@ -26,17 +39,24 @@ from alloclab.errors import UsageError
 
 __all__ = [
     "KNOWN",
+    "Affix",
     "Allocator",
     "Arena",
+    "Bucketizer",
     "Buddy",
+    "Callback",
     "Composed",
+    "Deterministic",
     "DoubleEnded",
+    "Fallback",
     "FrameArena",
     "Freelist",
     "Glibc",
     "Jemalloc",
     "JemallocArena",
     "Launch",
+    "Limit",
+    "Locked",
     "Mimalloc",
     "MimallocHeap",
     "Null",
@@ -48,8 +68,12 @@ __all__ = [
     "Plugin",
     "Pool",
     "Preload",
+    "Quantizer",
+    "Segregator",
     "Slab",
+    "Stats",
     "Tcmalloc",
+    "ThreadLocal",
     "Tlsf",
     "compile_plugin",
     "from_json",
@@ -81,6 +105,17 @@ KNOWN: dict[str, type[Allocator]] = {
         JemallocArena,
         MimallocHeap,
         Plugin,
+        Segregator,
+        Bucketizer,
+        Fallback,
+        Affix,
+        Quantizer,
+        Stats,
+        Limit,
+        Locked,
+        ThreadLocal,
+        Callback,
+        Deterministic,
     )
 }
 

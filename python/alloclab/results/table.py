@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alloclab.errors import NotMeasured
@@ -14,6 +14,7 @@ from alloclab.results.measure import Figure, Measure, Row
 from alloclab.units import format_bytes, format_count, format_ratio
 
 NO_FIGURE = "n/m"
+LONGEST_LABEL = 48  # of an allocator in a table; composed ones go on for lines
 # Two allocators whose times differ by chance this often are not told apart.
 SIGNIFICANCE = 0.05
 # With fewer rounds a side not even complete separation is significant: 2 / C(6, 3) = 0.1.
@@ -148,6 +149,25 @@ def render_text(grid: Grid) -> list[str]:
 def _line(label: str, label_width: int, cells: Sequence[str], widths: Sequence[int]) -> str:
     figures = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
     return "  ".join([label.ljust(label_width), *figures]).rstrip()
+
+
+def short_labels(labels: Sequence[str]) -> dict[str, str]:
+    """Returns a short form for each label too long for a column, every one of its own."""
+    short: dict[str, str] = {}
+    for label in labels:
+        if len(label) > LONGEST_LABEL:
+            start = f"{label[: LONGEST_LABEL - 6]}..."
+            count = sum(each.startswith(start) for each in short.values())
+            short[label] = start if count == 0 else f"{start} #{count + 1}"
+    return short
+
+
+def shorten(lines: Sequence[str], short: Mapping[str, str]) -> list[str]:
+    """Puts the short forms into the lines, and appends what each of them stands for."""
+    result = list(lines)
+    for label, form in sorted(short.items(), key=lambda item: -len(item[0])):
+        result = [line.replace(label, form) for line in result]
+    return result + [f"{form}: {label}" for label, form in short.items()]
 
 
 def render_html(title: str, grid: Grid, notes: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -104,11 +105,18 @@ class Comparison:
 
     def table(self) -> tables.Text:
         """Returns the comparison as an aligned text table with its notes."""
-        lines = [self.title(), *tables.render_text(tables.lay_out(self.rows)), *self.notes()]
-        return tables.Text("\n".join(lines))
+        grid, notes = self._shortened()
+        return tables.Text("\n".join([self.title(), *tables.render_text(grid), *notes]))
 
     def _repr_html_(self) -> str:
-        return tables.render_html(self.title(), tables.lay_out(self.rows), self.notes())
+        return tables.render_html(self.title(), *self._shortened())
+
+    def _shortened(self) -> tuple[tables.Grid, list[str]]:
+        """Returns the table and its notes, long names of composed allocators in a short form."""
+        short = tables.short_labels([row.label for row in self.rows])
+        grid = tables.lay_out(self.rows)
+        labels = [short.get(label, label) for label in grid.labels]
+        return dataclasses.replace(grid, labels=labels), tables.shorten(self.notes(), short)
 
     def __str__(self) -> str:
         return str(self.table())

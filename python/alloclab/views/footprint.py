@@ -10,6 +10,7 @@ import numpy as np
 
 from alloclab.errors import NotMeasured, UsageError
 from alloclab.replay import Timeline
+from alloclab.results.table import short_labels
 from alloclab.views.figure import new_figure
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ def _draw(axes: Axes, timelines: Mapping[str, Timeline], over: str) -> None:
         axes.fill_between(x, live / 1e6, color=colour, linewidth=0, label=text)
     peaks = {label: float(line.footprint_bytes.max()) for label, line in timelines.items()}
     limit = _CUT_ABOVE * float(np.median(list(peaks.values())))
+    short = short_labels(list(timelines))
     for at, (label, line) in enumerate(timelines.items()):
         is_cut = peaks[label] > limit
+        shown_label = f"{short.get(label, label)}, peak {peaks[label] / 1e6:.1f} MB"
         axes.plot(
             _positions(line, over)[0],
             line.footprint_bytes / 1e6,
-            label=f"{label}, peak {peaks[label] / 1e6:.1f} MB{' (cut off)' if is_cut else ''}",
+            label=f"{shown_label}{' (cut off)' if is_cut else ''}",
             color=_COLOURS[at % len(_COLOURS)],
             linestyle=_STYLES[at // len(_COLOURS) % len(_STYLES)],
             linewidth=1.4,

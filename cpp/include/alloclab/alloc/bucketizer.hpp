@@ -67,9 +67,9 @@ private:
 };
 
 // An allocator a range of sizes, all of one kind: each is asked for the largest size of its range
-// only, so that a free list under it fits exactly (an option `block_bytes` of the children is set
-// to that size). Sizes outside of [min_bytes, max_bytes] get null: put a segregator before it.
-// Bucketizer of std.experimental.allocator, its ranges also geometric.
+// only, so that a free list or a slab under it fits exactly (its one size of blocks is set to
+// that). Sizes outside of [min_bytes, max_bytes] get null: put a segregator before it. Bucketizer
+// of std.experimental.allocator, its ranges also geometric.
 template <Allocator A, std::size_t bucket_limit = 64> class Bucketizer {
 public:
     using Options = LayerOptions<BucketizerOptions, OptionsOf<A>>;
@@ -79,9 +79,7 @@ public:
         : steps_(options, bucket_limit) {
         for (std::size_t bucket_idx = 0; bucket_idx < steps_.count(); ++bucket_idx) {
             OptionsOf<A> child = options.upstream;
-            if constexpr (requires { child.block_bytes = std::size_t{}; }) {
-                child.block_bytes = steps_.largest_of(bucket_idx);
-            }
+            set_block_size(child, steps_.largest_of(bucket_idx));
             ::new (start(bucket_idx)) A(make_child<A>(child, sources...));
         }
     }

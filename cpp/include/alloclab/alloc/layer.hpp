@@ -49,6 +49,26 @@ A make_child(const OptionsOf<A>& options, const Sources&... sources) noexcept {
     }
 }
 
+// The option an allocator of one size of blocks takes that size by, or null for any other.
+template <class Options> constexpr const char* block_size_option() noexcept {
+    if constexpr (requires(Options options) { options.block_bytes = std::size_t{}; }) {
+        return "block_bytes";
+    } else if constexpr (requires(Options options) { options.object_bytes = std::size_t{}; }) {
+        return "object_bytes";
+    } else {
+        return nullptr;
+    }
+}
+
+// Sets that size where there is one.
+template <class Options> void set_block_size(Options& options, std::size_t bytes) noexcept {
+    if constexpr (requires { options.block_bytes = bytes; }) {
+        options.block_bytes = bytes;
+    } else if constexpr (requires { options.object_bytes = bytes; }) {
+        options.object_bytes = bytes;
+    }
+}
+
 // What a stack of allocators holds, whatever else each of them reports.
 struct HeldStats {
     std::size_t reserved_bytes = 0;

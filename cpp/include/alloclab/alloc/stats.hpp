@@ -96,7 +96,8 @@ public:
     auto mark() const noexcept = delete;
     auto rewind(const auto& to) noexcept = delete;
 
-    // The counts by their names, those of the histogram as "size_up_to_<bytes>_ops".
+    // The counts by their names behind "stats_", those of the histogram as
+    // "stats_size_up_to_<bytes>_ops".
     void visit_stats(StatVisitor visitor) const noexcept {
         visit_stats_of(this->upstream_, visitor);
         counts_.visit(visitor);

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -10,8 +11,6 @@
 
 namespace alloclab {
 namespace {
-
-constexpr std::string_view variable = "ALLOCLAB_MALLOC_OPTIONS=";
 
 std::string_view copy_value(const char* value, char* buffer, std::size_t buffer_bytes) {
     const std::size_t length = strnlen(value, buffer_bytes);
@@ -21,7 +20,7 @@ std::string_view copy_value(const char* value, char* buffer, std::size_t buffer_
 
 // Walks /proc/self/environ byte by byte through a small window: the loader allocates before the C
 // library knows its environment.
-std::string_view read_from_proc(char* buffer, std::size_t buffer_bytes) {
+std::string_view read_from_proc(std::string_view variable, char* buffer, std::size_t buffer_bytes) {
     const int file = ::open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return {};
@@ -51,11 +50,12 @@ std::string_view read_from_proc(char* buffer, std::size_t buffer_bytes) {
 
 } // namespace
 
-std::string_view read_malloc_options(char* buffer, std::size_t buffer_bytes) noexcept {
+std::string_view read_environment(std::string_view variable, char* buffer,
+                                  std::size_t buffer_bytes) noexcept {
     const int saved_errno = errno;
     std::string_view value;
     if (environ == nullptr) {
-        value = read_from_proc(buffer, buffer_bytes);
+        value = read_from_proc(variable, buffer, buffer_bytes);
     } else {
         for (char** entry = environ; *entry != nullptr; ++entry) {
             if (std::strncmp(*entry, variable.data(), variable.size()) == 0) {
@@ -68,15 +68,33 @@ std::string_view read_malloc_options(char* buffer, std::size_t buffer_bytes) noe
     return value;
 }
 
-void report_bad_option(std::string_view library, std::string_view item) noexcept {
-    const auto part = [](std::string_view text) {
-        return iovec{const_cast<char*>(text.data()), text.size()};
-    };
-    const iovec line[] = {part(library), part(": ALLOCLAB_MALLOC_OPTIONS: not understood: '"),
-                          part(item), part("'; using the defaults\n")};
+std::string_view read_malloc_options(char* buffer, std::size_t buffer_bytes) noexcept {
+    return read_environment("ALLOCLAB_MALLOC_OPTIONS=", buffer, buffer_bytes);
+}
+
+namespace {
+
+void write_line(std::initializer_list<std::string_view> texts) noexcept {
+    iovec parts[4];
+    int count = 0;
+    for (const std::string_view text : texts) {
+        parts[count++] = {const_cast<char*>(text.data()), text.size()};
+    }
     const int saved_errno = errno;
-    [[maybe_unused]] const ssize_t written = ::writev(STDERR_FILENO, line, 4);
+    [[maybe_unused]] const ssize_t written = ::writev(STDERR_FILENO, parts, count);
     errno = saved_errno;
+}
+
+} // namespace
+
+void report_bad_option(std::string_view library, std::string_view item) noexcept {
+    write_line(
+        {library, ": ALLOCLAB_MALLOC_OPTIONS: not understood: '", item, "'; using the defaults\n"});
+}
+
+void report_bad_choice(std::string_view choice) noexcept {
+    write_line({"liballoclab_malloc: ALLOCLAB_MALLOC: neither pool nor debug: '", choice,
+                "'; using pool\n"});
 }
 
 } // namespace alloclab

@@ -19,6 +19,14 @@ void write_size(TextWriter& line, const Defect& defect) noexcept {
     }
 }
 
+// A touch that trapped was perhaps a read: nothing is known to be damaged.
+void write_count(TextWriter& line, const Defect& defect) noexcept {
+    line.text("; ");
+    if (defect.damaged_bytes != 0) {
+        line.number(defect.damaged_bytes).text(" bytes written, the first ");
+    }
+}
+
 // What is particular to a kind: how far, how much, whose.
 void write_particulars(TextWriter& line, const Defect& defect) noexcept {
     const auto distance = [&](std::ptrdiff_t offset) {
@@ -26,12 +34,12 @@ void write_particulars(TextWriter& line, const Defect& defect) noexcept {
     };
     switch (defect.kind) {
     case DefectKind::overflow:
-        line.text("; ").number(defect.damaged_bytes).text(" bytes written, the first ");
+        write_count(line, defect);
         distance(defect.offset - static_cast<std::ptrdiff_t>(defect.size_bytes));
         line.text(" after the end");
         break;
     case DefectKind::underflow:
-        line.text("; ").number(defect.damaged_bytes).text(" bytes written, the first ");
+        write_count(line, defect);
         distance(defect.offset);
         line.text(" before the start");
         break;
@@ -57,6 +65,16 @@ void write_particulars(TextWriter& line, const Defect& defect) noexcept {
     default:
         break;
     }
+}
+
+std::string_view name_of(const Defect& defect) noexcept {
+    if (defect.damaged_bytes == 0 && defect.kind == DefectKind::overflow) {
+        return "access past the end";
+    }
+    if (defect.damaged_bytes == 0 && defect.kind == DefectKind::underflow) {
+        return "access before the start";
+    }
+    return defect_name(defect.kind);
 }
 
 void write_known(TextWriter& line, const char* what, const AllocationSite& site) noexcept {
@@ -114,7 +132,7 @@ void write_site(TextWriter& writer, const AllocationSite& site) noexcept {
 
 void write_defect(const TextSink& sink, const Defect& defect) noexcept {
     TextWriter line(sink);
-    line.text("alloclab: ").text(defect_name(defect.kind));
+    line.text("alloclab: ").text(name_of(defect));
     write_size(line, defect);
     write_particulars(line, defect);
     write_known(line, "; allocated at ", defect.allocated);

@@ -67,12 +67,12 @@ TEST(Quarantine, every_byte_of_every_size_is_looked_at) {
             quarantine.set_defect_handler(defects.handler());
             auto* const block = static_cast<char*>(quarantine.allocate(size, 16));
             quarantine.deallocate(block, size, 16);
-            EXPECT_TRUE(quarantine.check());
+            EXPECT_TRUE(quarantine.check_waiting());
             block[place] ^= 1;
-            EXPECT_FALSE(quarantine.check());
+            EXPECT_FALSE(quarantine.check_waiting());
             ASSERT_EQ(defects.all.size(), 1U) << size;
             EXPECT_EQ(defects.all[0].offset, static_cast<std::ptrdiff_t>(place));
-            EXPECT_TRUE(quarantine.check()) << "reported once";
+            EXPECT_TRUE(quarantine.check_waiting()) << "reported once";
         }
     }
 }

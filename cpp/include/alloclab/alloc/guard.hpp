@@ -26,6 +26,17 @@ struct GuardDamage {
 };
 GuardDamage find_guard_damage(const void* block, std::size_t size) noexcept;
 
+// `check_waiting()` looks at freed blocks that wait to be used again: see Quarantine.
+template <class A>
+concept ChecksWaiting = requires(std::remove_reference_t<A>& allocator) {
+    { allocator.check_waiting() } -> std::same_as<bool>;
+};
+// `check(p, size)` looks at what surrounds a live block: see Guard.
+template <class A>
+concept ChecksBlocks = requires(std::remove_reference_t<A>& allocator, const void* block) {
+    { allocator.check(block, std::size_t{}) } -> std::same_as<bool>;
+};
+
 // Puts guards around every block of another allocator and looks at them when the block is freed or
 // resized: whether it was written before its start or after its end, how far, how many bytes. See
 // docs/allocators/guard.md. A block of alignment A above 16 costs A bytes in front.
@@ -98,6 +109,9 @@ public:
         }
         report_damage(block, size);
         return false;
+    }
+    bool check_waiting() noexcept requires ChecksWaiting<A> {
+        return this->upstream_.check_waiting();
     }
     // Also told to the child, if it has one.
     void set_defect_handler(const DefectHandler& handler) noexcept {

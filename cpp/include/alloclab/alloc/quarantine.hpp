@@ -72,7 +72,7 @@ public:
     void deallocate(void* block) noexcept = delete; // the fill needs the size
     // What waits is looked at, then ended with the rest.
     void reset() noexcept requires Resettable<A> {
-        check();
+        check_waiting();
         oldest_ = newest_ = waiting_bytes_ = 0;
         this->upstream_.reset();
     }
@@ -92,7 +92,7 @@ public:
 
     // Looks at every block that waits. Returns whether all are untouched; damage goes to the
     // handler. Cost: O(waiting bytes).
-    bool check() noexcept {
+    bool check_waiting() noexcept {
         bool is_whole = true;
         for (std::size_t slot = oldest_; slot != newest_; ++slot) {
             is_whole = check_slot(ring_[slot & (slot_count() - 1)]) && is_whole;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/guard.hpp>
 #include <alloclab/alloc/layer.hpp>
 #include <alloclab/alloc/tracing/core.hpp>
 #include <alloclab/alloc/tracing/report.hpp>
-#include <alloclab/plugin.h>
 #include <alloclab/vm/os_page_source.hpp>
 
 #include <utility>
@@ -14,8 +14,8 @@ namespace alloclab {
 // Marks of a type of their own. Those of the C interface leave no room for the number of the next
 // block beside them.
 template <class A>
-concept HasTypedMarks = Marking<A> && requires(const A& allocator) {
-    requires !std::is_same_v<decltype(allocator.mark()), alloclab_mark>;
+concept HasTypedMarks = Marking<A> && !requires(const A& allocator) {
+    allocator.mark().words;
 };
 
 // Remembers every live block of another allocator: its size, its tag, where it was asked for. Tells
@@ -43,47 +43,59 @@ public:
         core_.close(pages());
     }
 
-    void* allocate(std::size_t size, std::size_t alignment) noexcept {
-        return allocate(size, alignment, AllocationSite{});
+    [[gnu::always_inline]] void* allocate(std::size_t size, std::size_t alignment) noexcept {
+        return allocate_numbered(size, alignment, 0, 0);
     }
-    [[gnu::always_inline]] void* allocate(std::size_t size, std::size_t alignment,
-                                          const AllocationSite& site,
-                                          unsigned char call = 0) noexcept {
-        check_owner(site);
-        return note(this->upstream_.allocate(size, alignment), size, alignment, site, call);
+    void* allocate(std::size_t size, std::size_t alignment, const AllocationSite& site) noexcept {
+        return allocate_numbered(size, alignment, number_of(site), 0);
     }
     void* allocate_zeroed(std::size_t size, std::size_t alignment,
                           const AllocationSite& site = {}) noexcept requires Zeroing<A> {
-        check_owner(site);
-        return note(this->upstream_.allocate_zeroed(size, alignment), size, alignment, site, 0);
+        const std::uint64_t number = number_of(site);
+        check_owner(number);
+        return note(this->upstream_.allocate_zeroed(size, alignment), size, alignment, number, 0);
+    }
+    // For callers who keep numbers of sites, and tell calls apart by a number of their own.
+    [[gnu::always_inline]] void* allocate_numbered(std::size_t size, std::size_t alignment,
+                                                   std::uint64_t number,
+                                                   unsigned char call) noexcept {
+        check_owner(number);
+        return note(this->upstream_.allocate(size, alignment), size, alignment, number, call);
     }
 
     // Reports a size that is not the block's, and frees the block all the same, at its own size.
-    void deallocate(void* block, std::size_t size, std::size_t alignment) noexcept {
-        deallocate(block, size, alignment, AllocationSite{});
+    [[gnu::always_inline]] void deallocate(void* block, std::size_t size, std::size_t) noexcept {
+        deallocate_sized(block, size, 0);
     }
     void deallocate(void* block, std::size_t size, std::size_t,
                     const AllocationSite& site) noexcept {
-        if (block == nullptr) {
-            return;
-        }
-        LiveRecord* const record = find_checked(block, site);
-        if (record != nullptr) [[likely]] {
-            if (record->size != size) [[unlikely]] {
-                report_size(*record, size, site);
-            }
-            release(record, site);
-        }
+        deallocate_sized(block, size, number_of(site));
     }
     // The same for callers who do not know the size.
-    void deallocate(void* block) noexcept { deallocate(block, AllocationSite{}); }
-    [[gnu::always_inline]] void deallocate(void* block, const AllocationSite& site) noexcept {
+    void deallocate(void* block) noexcept { deallocate_numbered(block, 0); }
+    void deallocate(void* block, const AllocationSite& site) noexcept {
+        deallocate_numbered(block, number_of(site));
+    }
+    [[gnu::always_inline]] void deallocate_numbered(void* block, std::uint64_t number) noexcept {
         if (block == nullptr) {
             return;
         }
-        LiveRecord* const record = find_checked(block, site);
+        LiveRecord* const record = find_checked(block, number);
         if (record != nullptr) [[likely]] {
-            release(record, site);
+            release(record, number);
+        }
+    }
+    [[gnu::always_inline]] void deallocate_sized(void* block, std::size_t size,
+                                                 std::uint64_t number) noexcept {
+        if (block == nullptr) {
+            return;
+        }
+        LiveRecord* const record = find_checked(block, number);
+        if (record != nullptr) [[likely]] {
+            if (record->size != size) [[unlikely]] {
+                report_size(*record, size, number);
+            }
+            release(record, number);
         }
     }
 
@@ -128,7 +140,7 @@ public:
     // The other end: a block of the wrapped allocator, given by someone else, is this trace's.
     bool adopt(void* block, std::size_t size, std::size_t alignment,
                const AllocationSite& site = {}) noexcept {
-        return core_.add(pages(), block, size, alignment, site);
+        return core_.add(pages(), block, size, alignment, number_of(site));
     }
 
     // Looks at the guards of every live block, at what waits in quarantine, and at what a reset
@@ -191,14 +203,18 @@ private:
         }
     }
     PageCalls pages() noexcept { return PageCalls::of(source_); }
-    [[gnu::always_inline]] void check_owner(const AllocationSite& site) noexcept {
+    std::uint64_t number_of(const AllocationSite& site) noexcept {
+        return core_.sites().find_or_add(pages(), site);
+    }
+    [[gnu::always_inline]] void check_owner(std::uint64_t number) noexcept {
         if (!core_.is_owner_thread()) [[unlikely]] {
-            report_thread(site);
+            report_thread(number);
         }
     }
     [[gnu::always_inline]] void* note(void* block, std::size_t size, std::size_t alignment,
-                                      const AllocationSite& site, unsigned char call) noexcept {
-        if (block != nullptr && core_.add(pages(), block, size, alignment, site, call)) [[likely]] {
+                                      std::uint64_t number, unsigned char call) noexcept {
+        if (block != nullptr && core_.add(pages(), block, size, alignment, number, call))
+            [[likely]] {
             return block;
         }
         return fail(block, size, alignment);
@@ -209,56 +225,55 @@ private:
         this->upstream_.deallocate(block, size, alignment);
         return nullptr;
     }
-    [[gnu::always_inline]] LiveRecord* find_checked(void* block,
-                                                    const AllocationSite& site) noexcept {
-        check_owner(site);
+    [[gnu::always_inline]] LiveRecord* find_checked(void* block, std::uint64_t number) noexcept {
+        check_owner(number);
         LiveRecord* const record = core_.find(block);
         if (record == nullptr) [[unlikely]] {
-            core_.report_unknown(block, site);
+            core_.report_unknown(block, core_.sites().site_of(number));
         }
         return record;
     }
     // Guards are looked at within, while the record can still say whose they are.
-    [[gnu::always_inline]] void release(LiveRecord* record, const AllocationSite& site) noexcept {
-        current_ = &site;
+    [[gnu::always_inline]] void release(LiveRecord* record, std::uint64_t number) noexcept {
+        current_ = number;
         this->upstream_.deallocate(tracing::block_of(*record), record->size,
                                    tracing::alignment_of(*record));
-        current_ = nullptr;
-        core_.remove(pages(), record, site);
+        core_.remove(pages(), record, number);
     }
-    [[gnu::noinline, gnu::cold]] void report_thread(const AllocationSite& site) noexcept {
+    [[gnu::noinline, gnu::cold]] void report_thread(std::uint64_t number) noexcept {
         Defect defect;
         defect.kind = DefectKind::wrong_thread;
-        defect.found = site;
+        defect.found = core_.sites().site_of(number);
         core_.report(defect);
     }
     [[gnu::noinline, gnu::cold]] void report_size(const LiveRecord& record, std::size_t size,
-                                                  const AllocationSite& site) noexcept {
-        Defect defect = core_.describe(DefectKind::size_mismatch, record, site);
+                                                  std::uint64_t number) noexcept {
+        Defect defect =
+            core_.describe(DefectKind::size_mismatch, record, core_.sites().site_of(number));
         defect.given_bytes = size;
         core_.report(defect);
     }
     static void report_inner(void* context, const Defect& defect) noexcept {
         auto* const trace = static_cast<Trace*>(context);
-        trace->core_.report_inner(defect, trace->current_ ? *trace->current_ : AllocationSite{});
+        trace->core_.report_inner(defect, trace->core_.sites().site_of(trace->current_));
     }
 
     tracing::Core core_;
-    const AllocationSite* current_ = nullptr; // of the free that is under way
+    std::uint64_t current_ = 0; // the site of the last call that looked at guards
     [[no_unique_address]] Source source_;
 };
 
 template <Allocator A, PageSource Source>
 bool Trace<A, Source>::resize(void* block, std::size_t, std::size_t new_size, std::size_t,
                               const AllocationSite& site) noexcept requires Resizable<A> {
-    LiveRecord* const record = find_checked(block, site);
+    const std::uint64_t number = number_of(site);
+    LiveRecord* const record = find_checked(block, number);
     if (record == nullptr) {
         return false;
     }
-    current_ = &site;
+    current_ = number;
     const bool is_done =
         this->upstream_.resize(block, record->size, new_size, tracing::alignment_of(*record));
-    current_ = nullptr;
     if (is_done) {
         core_.change_size(*record, new_size);
     }
@@ -267,7 +282,8 @@ bool Trace<A, Source>::resize(void* block, std::size_t, std::size_t new_size, st
 
 template <Allocator A, PageSource Source>
 void Trace<A, Source>::reset(const AllocationSite& site) noexcept requires Resettable<A> {
-    check_owner(site);
+    check_owner(number_of(site));
+    current_ = 0;
     check();
     core_.begin_reset(pages(), site, leaves_ended_memory_alone<A>);
     this->upstream_.reset();
@@ -276,25 +292,24 @@ void Trace<A, Source>::reset(const AllocationSite& site) noexcept requires Reset
 
 template <Allocator A, PageSource Source>
 bool Trace<A, Source>::release_to_other(void* block, const AllocationSite& site) noexcept {
-    LiveRecord* const record = find_checked(block, site);
+    const std::uint64_t number = number_of(site);
+    LiveRecord* const record = find_checked(block, number);
     if (record == nullptr) {
         return false;
     }
-    core_.remove(pages(), record, site, true);
+    core_.remove(pages(), record, number, true);
     return true;
 }
 
 template <Allocator A, PageSource Source> bool Trace<A, Source>::check() noexcept {
     bool is_whole = core_.check_ended();
-    if constexpr (requires(const void* block) { this->upstream_.check(block, std::size_t{}); }) {
+    if constexpr (ChecksBlocks<A>) {
         core_.live().for_each([&](const LiveRecord& record) {
             is_whole = this->upstream_.check(tracing::block_of(record), record.size) && is_whole;
         });
-        if constexpr (requires { this->upstream_.upstream().check(); }) {
-            is_whole = this->upstream_.upstream().check() && is_whole;
-        }
-    } else if constexpr (requires { this->upstream_.check(); }) {
-        is_whole = this->upstream_.check() && is_whole;
+    }
+    if constexpr (ChecksWaiting<A>) {
+        is_whole = this->upstream_.check_waiting() && is_whole;
     }
     return is_whole;
 }

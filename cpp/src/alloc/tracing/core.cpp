@@ -104,10 +104,11 @@ bool Core::report_past(const void* block, const AllocationSite& found) noexcept 
     if (past == nullptr) {
         return false;
     }
+    const bool is_transferred = (past->end_site & PastRecord::transferred_bit) != 0;
     Defect defect =
-        describe(past->is_transferred ? DefectKind::free_after_transfer : DefectKind::double_free,
+        describe(is_transferred ? DefectKind::free_after_transfer : DefectKind::double_free,
                  {past->key, past->size, past->site, 0}, found);
-    defect.freed = sites_.site_of(past->end_site);
+    defect.freed = sites_.site_of(past->end_site & ~PastRecord::transferred_bit);
     report(defect);
     return true;
 }
@@ -167,7 +168,7 @@ void Core::report_inner(const Defect& defect, const AllocationSite& found) noexc
         known.size_bytes = past->size;
         known.offset = static_cast<std::ptrdiff_t>(damaged - start);
         known.allocated = sites_.site_of(past->site);
-        known.freed = sites_.site_of(past->end_site);
+        known.freed = sites_.site_of(past->end_site & ~PastRecord::transferred_bit);
     }
     report(known);
 }

@@ -51,16 +51,18 @@ public:
         overflow(heap, class_idx, block);
     }
 
-    // Takes any block back; null and memory that is not the heap's are ignored.
+    // Takes any block back. Returns false, having done nothing, for null and for memory that is not
+    // the heap's.
     template <PageSource Source>
-    [[gnu::always_inline]] void deallocate(Heap<Source>& heap, void* block) noexcept {
+    [[gnu::always_inline]] bool deallocate(Heap<Source>& heap, void* block) noexcept {
         Kind kind = free_kind;
-        if (heap.find_kind(block, kind)) [[likely]] {
-            if (push(kind, block)) [[likely]] {
-                return;
-            }
+        if (!heap.find_kind(block, kind)) [[unlikely]] {
+            return false;
+        }
+        if (!push(kind, block)) [[unlikely]] {
             deallocate_slow(heap, kind, block);
         }
+        return true;
     }
 
     // A block larger than small_max_bytes, or of an alignment no class has.

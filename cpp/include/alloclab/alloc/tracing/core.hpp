@@ -19,11 +19,11 @@ public:
     Core(const Core&) = delete;
     Core& operator=(const Core&) = delete;
 
+    // Sites are given as their numbers: see SiteTable.
     // Returns false, having noted nothing, when there is no memory for the record.
     [[gnu::always_inline]] bool add(const PageCalls& pages, const void* block, std::size_t size,
-                                    std::size_t alignment, const AllocationSite& site,
+                                    std::size_t alignment, std::uint64_t number,
                                     unsigned char call = 0) noexcept {
-        const std::uint64_t number = sites_.find_or_add(pages, site);
         if (!live_.insert(pages, {make_key(block, alignment, call), size, number,
                                   totals_.allocation_count})) [[unlikely]] {
             return false;
@@ -38,9 +38,8 @@ public:
         return true;
     }
     [[gnu::always_inline]] void remove(const PageCalls& pages, LiveRecord* record,
-                                       const AllocationSite& site,
-                                       bool is_transfer = false) noexcept {
-        past_.add(pages, *record, sites_.find_or_add(pages, site), is_transfer);
+                                       std::uint64_t number, bool is_transfer = false) noexcept {
+        past_.add(pages, *record, number, is_transfer);
         forget(record);
     }
     // Ends a block without a trace of it: as if it had never been.

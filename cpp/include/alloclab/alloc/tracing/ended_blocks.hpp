@@ -14,9 +14,10 @@ struct PastRecord {
     std::uint64_t key;
     std::uint64_t size;
     std::uint64_t site;
-    std::uint64_t end_site;
-    bool is_transferred;
+    std::uint64_t end_site; // with `transferred_bit` where it was handed on, not freed
+    static constexpr std::uint64_t transferred_bit = std::uint64_t{1} << 62;
 };
+static_assert(sizeof(PastRecord) == 32);
 
 // A ring of them; the oldest is forgotten.
 class PastBlocks {
@@ -27,8 +28,9 @@ public:
     [[gnu::always_inline]] void add(const PageCalls& pages, const LiveRecord& record,
                                     std::uint64_t end_site, bool is_transferred) noexcept {
         if (ring_ != nullptr || open(pages)) [[likely]] {
-            ring_[added_++ & (slot_count_ - 1)] = {record.key, record.size, record.site, end_site,
-                                                   is_transferred};
+            ring_[added_++ & (slot_count_ - 1)] = {
+                record.key, record.size, record.site,
+                end_site | (is_transferred ? PastRecord::transferred_bit : 0)};
         }
     }
     // The youngest that `matches`, or null. Cost: O(slots).

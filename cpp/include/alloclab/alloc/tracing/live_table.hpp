@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Which blocks are live: open addressing with linear probing (Knuth, The Art of Computer
-// Programming, volume 3, section 6.4), erased by moving what follows back, so that there are no
-// tombstones. The home of an address is a multiplication away, whatever the capacity, so the table
-// grows by a quarter and not by 2: that keeps the metadata of a block below 64 bytes.
+// Which blocks are live: a hash table in groups of 16 slots with a byte of each slot's hash beside
+// them, so that one comparison finds the slot in its group (after Kulukundis's Swiss tables). Probe
+// counts hardly vary then, and branches that follow them are foretold. Unlike those it need not be
+// a power of two in size and grows by a quarter: a live block takes less than 64 bytes of it.
 #pragma once
 
 #include <alloclab/alloc/debug_pages.hpp>
@@ -11,6 +11,8 @@
 #include <bit>
 #include <cstdint>
 #include <utility>
+
+#include <emmintrin.h>
 
 namespace alloclab::tracing {
 
@@ -44,19 +46,30 @@ inline unsigned char call_of(const LiveRecord& record) noexcept {
 
 // Keys are written so that another thread may look one up while it is told nothing else: see
 // `contains_relaxed`.
-//   size() <= 13/20 capacity; a record stands between its home and the next empty slot
+//   size() <= 7/10 capacity; with tombstones 7/8, so that every search meets an empty slot;
+//   tags_[slot] is of the key in slots_[slot], or `empty`, or `tombstone`, and in the last two
+//   cases that key is 0 a record stands in its home group, or in a later one with no empty slot in
+//   between
 class LiveTable {
 public:
     // Returns false, having changed nothing, when there is no memory to grow.
     // Requires: no record of this address is there.
     [[gnu::always_inline]] bool insert(const PageCalls& pages, const LiveRecord& record) noexcept {
-        if (size_ >= limit_ && !grow(pages)) [[unlikely]] {
+        if ((size_ >= limit_ || used_ >= used_limit_) && !make_room(pages)) [[unlikely]] {
             return false;
         }
-        std::size_t slot = home_of(record.key & address_mask);
-        while (slots_[slot].key != 0) {
-            slot = next(slot);
-        }
+        const std::uint64_t hash = hash_of(record.key & address_mask);
+        std::size_t group = home_of(hash);
+        std::uint32_t open = slots_that_are(group, empty);
+        while (open == 0)
+            [[unlikely]] {
+                group = next(group);
+                open = slots_that_are(group, empty);
+            }
+        const std::size_t slot =
+            group * group_slots + static_cast<unsigned>(std::countr_zero(open));
+        used_ += tags_[slot] == empty;
+        tags_[slot] = tag_of(hash);
         write(slots_[slot], record);
         ++size_;
         return true;
@@ -65,51 +78,49 @@ public:
     // Null when no block starts there.
     [[gnu::always_inline]] LiveRecord* find(const void* block) const noexcept {
         const auto address = reinterpret_cast<std::uint64_t>(block);
-        if (size_ == 0) [[unlikely]] {
-            return nullptr;
-        }
-        for (std::size_t slot = home_of(address); slots_[slot].key != 0; slot = next(slot)) {
-            if ((slots_[slot].key & address_mask) == address) {
-                return &slots_[slot];
+        const std::uint64_t hash = hash_of(address);
+        for (std::size_t group = home_of(hash); group < group_count_; group = next(group)) {
+            for (std::uint32_t likely = slots_that_are(group, tag_of(hash)); likely != 0;
+                 likely &= likely - 1) {
+                LiveRecord& record =
+                    slots_[group * group_slots + static_cast<unsigned>(std::countr_zero(likely))];
+                if ((record.key & address_mask) == address) [[likely]] {
+                    return &record;
+                }
+            }
+            if (slots_that_are(group, empty) != 0) [[likely]] {
+                return nullptr;
             }
         }
-        return nullptr;
+        return nullptr; // nothing was ever put in
     }
 
-    // Requires: `record` is in the table. Pointers into the table are void afterwards.
+    // Requires: `record` is in the table.
     [[gnu::always_inline]] void erase(LiveRecord* record) noexcept {
-        auto hole = static_cast<std::size_t>(record - slots_);
-        for (std::size_t slot = next(hole); slots_[slot].key != 0; slot = next(slot)) {
-            const std::size_t home = home_of(slots_[slot].key & address_mask);
-            // May move unless its home lies between the hole and where it stands.
-            const bool is_home_after_hole =
-                hole <= slot ? hole < home && home <= slot : hole < home || home <= slot;
-            if (!is_home_after_hole) {
-                write(slots_[hole], slots_[slot]);
-                hole = slot;
-            }
-        }
-        write_key(slots_[hole], 0);
+        const auto slot = static_cast<std::size_t>(record - slots_);
+        const bool has_empty = slots_that_are(slot / group_slots, empty) != 0;
+        tags_[slot] = has_empty ? empty : tombstone;
+        used_ -= has_empty;
+        write_key(*record, 0);
         --size_;
     }
 
-    // As `find`, from any thread, while `lock_growth` keeps the table where it is.
+    // As `find`, from any thread, while a GrowthLock keeps the table where it is. Cost:
+    // O(capacity).
     bool contains_relaxed(const void* block) const noexcept;
 
     template <class Visit> void for_each(Visit&& visit) const noexcept {
-        for (std::size_t slot = 0; slot < capacity_; ++slot) {
+        for (std::size_t slot = 0; slot < group_count_ * group_slots; ++slot) {
             if (slots_[slot].key != 0) {
                 visit(slots_[slot]);
             }
         }
     }
-    // Erases every record `ends` says so of. What an erasure moves is asked about again.
+    // Erases every record `ends` says so of.
     template <class Ends> void erase_where(Ends&& ends) noexcept {
-        for (std::size_t slot = 0; slot < capacity_;) {
+        for (std::size_t slot = 0; slot < group_count_ * group_slots; ++slot) {
             if (slots_[slot].key != 0 && ends(std::as_const(slots_[slot]))) {
                 erase(&slots_[slot]);
-            } else {
-                ++slot;
             }
         }
     }
@@ -120,29 +131,68 @@ public:
     void close(const PageCalls& pages) noexcept;
 
 private:
-    // Low bits of an address are zero and high ones alike; a multiplication spreads what differs.
-    std::size_t home_of(std::uint64_t address) const noexcept {
-        const std::uint64_t spread = (address >> 4) * 0x9E3779B97F4A7C15U;
-        return (spread >> 32) * capacity_ >> 32;
+    static constexpr std::size_t group_slots = 16;
+    static constexpr unsigned char empty = 0;
+    static constexpr unsigned char tombstone = 1;
+
+    // The low bits of an address are zero and the high ones alike; a multiplication spreads what
+    // differs to the top.
+    static std::uint64_t hash_of(std::uint64_t address) noexcept {
+        return (address >> 4) * 0x9E3779B97F4A7C15U;
     }
-    std::size_t next(std::size_t slot) const noexcept {
-        return slot + 1 == capacity_ ? 0 : slot + 1;
+    std::size_t home_of(std::uint64_t hash) const noexcept {
+        return (hash >> 32) * group_count_ >> 32;
+    }
+    static unsigned char tag_of(std::uint64_t hash) noexcept {
+        return static_cast<unsigned char>(hash >> 24 | 0x80);
+    }
+    // Of a group, a bit for each slot whose tag is that.
+    [[gnu::always_inline]] std::uint32_t slots_that_are(std::size_t group,
+                                                        unsigned char tag) const noexcept {
+        const __m128i tags =
+            _mm_load_si128(reinterpret_cast<const __m128i*>(tags_ + group * group_slots));
+        return static_cast<std::uint32_t>(
+            _mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8(static_cast<char>(tag)))));
+    }
+    // Of a group, a bit for each slot that holds nothing: only tags of keys have the high bit.
+    [[gnu::always_inline]] std::uint32_t open_slots(std::size_t group) const noexcept {
+        const __m128i tags =
+            _mm_load_si128(reinterpret_cast<const __m128i*>(tags_ + group * group_slots));
+        return static_cast<std::uint32_t>(_mm_movemask_epi8(tags)) ^ 0xFFFF;
+    }
+    std::size_t next(std::size_t group) const noexcept {
+        return group + 1 == group_count_ ? 0 : group + 1;
     }
     static void write_key(LiveRecord& slot, std::uint64_t key) noexcept {
         std::atomic_ref(slot.key).store(key, std::memory_order_relaxed);
     }
-    static void write(LiveRecord& slot, const LiveRecord& record) noexcept {
+    [[gnu::always_inline]] static void write(LiveRecord& slot, const LiveRecord& record) noexcept {
         slot.size = record.size;
         slot.site = record.site;
         slot.birth = record.birth;
         write_key(slot, record.key);
     }
-    bool grow(const PageCalls& pages) noexcept;
+    bool make_room(const PageCalls& pages) noexcept;
+    void drop_tombstones() noexcept;
+    // The first slot that holds nothing, from the home of a hash on.
+    [[gnu::always_inline]] std::size_t place_for(std::uint64_t hash) const noexcept {
+        std::size_t group = home_of(hash);
+        std::uint32_t open = open_slots(group);
+        while (open == 0)
+            [[unlikely]] {
+                group = next(group);
+                open = open_slots(group);
+            }
+        return group * group_slots + static_cast<unsigned>(std::countr_zero(open));
+    }
 
     LiveRecord* slots_ = nullptr;
-    std::size_t capacity_ = 0;
+    unsigned char* tags_ = nullptr; // behind the slots
+    std::size_t group_count_ = 0;
     std::size_t size_ = 0;
-    std::size_t limit_ = 0; // grows when reached
+    std::size_t used_ = 0; // and tombstones
+    std::size_t limit_ = 0;
+    std::size_t used_limit_ = 0;
     std::size_t mapped_bytes_ = 0;
 };
 

@@ -23,12 +23,15 @@ class SiteTable {
 public:
     static constexpr std::uint64_t code_bit = std::uint64_t{1} << 63;
 
+    // The number of an address of code, and of the unknown site for null.
+    static std::uint64_t number_of(const void* code) noexcept {
+        return code == nullptr ? 0 : reinterpret_cast<std::uint64_t>(code) | code_bit;
+    }
     // The number of a site. The unknown site's when there is no memory: a block is worth more than
     // the name of who asked for it.
     std::uint64_t find_or_add(const PageCalls& pages, const AllocationSite& site) noexcept {
         if (site.tag == nullptr && site.file == nullptr) [[likely]] {
-            const auto code = reinterpret_cast<std::uint64_t>(site.code);
-            return code == 0 ? 0 : code | code_bit;
+            return number_of(site.code);
         }
         return add_texts(pages, site);
     }

@@ -45,7 +45,7 @@ AllocatorSpec read_spec(const Json& from, const std::string& place, std::size_t 
             }
             for (const auto& [name, child] : value.items()) {
                 const std::string inner = place.empty() ? name : place + "." + name;
-                spec.children.emplace_back(name, read_spec(child, inner, depth + 1));
+                spec.children.push_back({name, read_spec(child, inner, depth + 1)});
             }
         } else {
             refuse(place, "unknown key \"" + key + "\"");

@@ -54,8 +54,8 @@ void SpecReader::finish() const {
         }
     }
     for (const auto& child : spec_.children) {
-        if (!contains(read_children_, child.first)) {
-            refuse("child \"" + child.first + "\" is unknown");
+        if (!contains(read_children_, child.name)) {
+            refuse("child \"" + child.name + "\" is unknown");
         }
     }
 }

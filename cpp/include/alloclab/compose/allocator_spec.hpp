@@ -8,12 +8,20 @@
 
 namespace alloclab {
 
+struct AllocatorChild;
+
 // An allocator as a tree of names and settings: what a spec in Python becomes when it is handed to
 // the core.
 struct AllocatorSpec {
     std::string name;
     std::vector<std::pair<std::string, std::string>> options;
-    std::vector<std::pair<std::string, AllocatorSpec>> children;
+    std::vector<AllocatorChild> children;
+};
+
+// An allocator within another, by the name it has there.
+struct AllocatorChild {
+    std::string name;
+    AllocatorSpec spec;
 };
 
 // Deeper trees are refused: whoever writes one by hand has made a mistake.

@@ -102,83 +102,84 @@ def _place(allocator: Any, size: int, alignment: int, space: int) -> Any:
     return DONE, offset
 
 
+@numba.njit
+def _place_again(allocator: Any, old: int, old_block: int, size: int, space: int) -> Any:
+    """Gives a block a new size; returns what is wrong, its offset, its bytes, whether refused."""
+    block = max(size, 1)
+    if old != _REFUSED and _is_true(allocator.resize(old, block)):
+        return (BEYOND if old > space - block else DONE), old, block, False
+    code, offset = _place(allocator, size, DEFAULT_ALIGNMENT, space)
+    if code != DONE:
+        return code, offset, block, False
+    if offset == _REFUSED:  # no room: realloc fails, and the block stays as it is
+        return DONE, old, old_block, True
+    if old != _REFUSED:
+        if offset == old:
+            return MOVED_ONTO_ITSELF, offset, block, False
+        allocator.deallocate(old)
+    return DONE, offset, block, False
+
+
+@numba.njit
+def _measured(allocator: Any, offset: int, block: int, space: int) -> Any:
+    """Returns how many bytes the block really has, or none where that cannot be."""
+    usable = allocator.usable_size(offset)
+    if usable == 0:
+        return block
+    return usable if block <= usable <= space - offset else 0
+
+
+@numba.njit
+def _end_all(death: Any, rows: int, event: int) -> None:
+    for row in range(rows):
+        if death[row] == _ALIVE:
+            death[row] = event
+
+
 def _drive(
-    allocator: Any,
-    steps: Any,
-    first_event: int,
-    space: int,
-    row_of: Any,
-    columns: Any,
-    cursor: Any,
+    allocator: Any, steps: Any, first_event: int, space: int, row_of: Any, columns: Any, cursor: Any
 ) -> tuple[int, int]:
+    """Replays the steps into the columns; returns one of the codes above and a detail."""
     kinds, objects, sizes, alignments = steps
     column_object, column_offset, column_size, column_block, birth, death, is_refused = columns
     row = cursor[1]
-    born = row_of.size  # allocations name no object beyond
     for at in range(kinds.size):
-        kind = kinds[at]
-        event = first_event + at
-        number, size = objects[at], sizes[at]
-        cursor[0] = event
-        cursor[2] = number
-        cursor[3] = size
+        kind, event, number, size = kinds[at], first_event + at, objects[at], sizes[at]
+        cursor[0], cursor[2], cursor[3] = event, number, size
         if kind == _ALLOCATE:
             alignment = alignments[at] if alignments[at] else DEFAULT_ALIGNMENT
             code, offset = _place(allocator, size, alignment, space)
-            if code != DONE:
-                return code, offset
             refused = offset == _REFUSED
             block = 0 if refused else max(size, 1)
-        elif kind in _ENDS:
-            if number >= born or row_of[number] < 0:
+        elif kind == _REALLOCATE or kind in _ENDS:
+            old_row = row_of[number] if number < row_of.size else -1
+            if old_row < 0:
                 return NOT_ALIVE, number
-            old_row = row_of[number]
-            row_of[number] = -1
-            death[old_row] = event
-            if column_offset[old_row] != _REFUSED:
-                allocator.deallocate(column_offset[old_row])
-            continue
-        elif kind == _REALLOCATE:
-            if number >= born or row_of[number] < 0:
-                return NOT_ALIVE, number
-            old_row = row_of[number]
             old = column_offset[old_row]
-            offset, refused, block = old, False, max(size, 1)
-            if old == _REFUSED or not _is_true(allocator.resize(old, max(size, 1))):
-                code, offset = _place(allocator, size, DEFAULT_ALIGNMENT, space)
-                if code != DONE:
-                    return code, offset
-                refused = offset == _REFUSED
-                if refused:  # no room: realloc fails, and the block stays as it is
-                    offset, block = old, column_block[old_row]
-                elif old != _REFUSED:
-                    if offset == old:
-                        return MOVED_ONTO_ITSELF, offset
+            if kind != _REALLOCATE:
+                row_of[number] = -1
+                death[old_row] = event
+                if old != _REFUSED:
                     allocator.deallocate(old)
-            elif old > space - max(size, 1):
-                return BEYOND, old
+                continue
+            code, offset, block, refused = _place_again(
+                allocator, old, column_block[old_row], size, space
+            )
             death[old_row] = event
-        elif kind == _RESET:
-            allocator.reset()
-            for other in range(row):
-                if death[other] == _ALIVE:
-                    death[other] = event
-            row_of[:] = -1
-            continue
         else:
+            if kind == _RESET:
+                allocator.reset()
+                _end_all(death, row, event)
+                row_of[:] = -1
             continue
-        if offset != _REFUSED and not refused:
-            usable = allocator.usable_size(offset)
-            if usable != 0:
-                if usable < block or usable > space - offset:
-                    return WRONG_USABLE_SIZE, offset
-                block = usable
-        column_object[row] = number
-        column_offset[row] = offset
-        column_size[row] = size
-        column_block[row] = block
-        birth[row] = event
-        death[row] = _ALIVE
+        if code != DONE:
+            return code, offset
+        if not refused:
+            block = _measured(allocator, offset, block, space)
+            if block == 0:
+                return WRONG_USABLE_SIZE, offset
+        column_object[row], column_offset[row], column_size[row] = number, offset, size
+        column_block[row], birth[row], death[row] = block, event, _ALIVE
         is_refused[row] = refused
         row_of[number] = row
         row += 1

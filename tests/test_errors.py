@@ -12,7 +12,7 @@ from alloclab import errors
 
 def test_every_error_of_the_lab_has_the_one_base_class() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
-    assert len(classes) == 14
+    assert len(classes) == 15
     assert all(issubclass(each, errors.Error) for each in classes)
 
 
@@ -28,6 +28,7 @@ def test_every_error_of_the_lab_has_the_one_base_class() -> None:
         (errors.SimulationError("not aligned", event=3), 1),
         (errors.ArenaEscapeError("'frame' ends", [(8, None)]), 1),
         (errors.BlockEnded("freed"), 1),
+        (errors.MemoryDefect("double free"), 1),
         (errors.ScopeClosed("closed"), 1),
         (errors.ScopeOrderError("not the innermost"), 1),
         (errors.WrongThread("another thread's"), 1),

@@ -39,6 +39,7 @@ PYTHON_ORDER = [
         "textbook",
     },
     {"live"},
+    {"subsystems"},
     {"replay"},
     {"results"},
     {"stats"},

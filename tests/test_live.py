@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import alloclab as al
+from alloclab import _core
+from alloclab.allocators import KNOWN
 
 
 def test_a_block_is_memory_that_can_be_written_and_read() -> None:
@@ -227,6 +229,19 @@ def test_a_refusal_is_a_memory_error_or_none_and_nothing_is_lost() -> None:  # R
     assert block.is_live
 
 
+def test_a_budget_raises_memory_error_and_calls_back() -> None:  # S52
+    budget = al.live(al.Limit(bytes=1000, upstream=al.Pool()), "level")
+    refused: list[int] = []
+    budget.on_failure(refused.append)
+    kept = budget.allocate(900)
+    with pytest.raises(MemoryError, match="limit: no room for 101 bytes"):
+        budget.allocate(101)
+    assert refused == [101]
+    assert budget.stats()["limit_refused_ops"] == 1
+    budget.deallocate(kept)
+    assert budget.allocate(1000).size == 1000
+
+
 def test_an_address_is_unchecked_and_ends_with_the_allocator() -> None:  # W9
     with al.live(al.Pool()) as pool:
         address = pool.allocate_address(64, 64, tag="raw")
@@ -298,3 +313,7 @@ def test_an_allocator_serves_the_thread_that_made_it() -> None:  # S47
 def test_a_spec_that_is_a_whole_processes_malloc_is_refused() -> None:
     with pytest.raises(al.UsageError, match="glibc is a whole process's malloc"):
         al.live(al.Glibc())
+
+
+def test_every_part_the_core_knows_has_a_spec() -> None:
+    assert set(_core.known_allocators()) - set(KNOWN) == set()

@@ -75,6 +75,18 @@ def test_the_newest_array_grows_in_place() -> None:
         assert grid.ctypes.data == address
 
 
+def test_a_budget_makes_numpy_raise_memory_error() -> None:  # S52, R26
+    with al.numpy_allocator(al.Limit(bytes=1 << 20, upstream=al.Pool())) as budget:
+        small = np.zeros(1000)
+        with pytest.raises(MemoryError):
+            np.zeros(1 << 20)
+        with pytest.raises(MemoryError):
+            np.zeros(1000).resize(1 << 20, refcheck=False)
+        assert small.sum() == 0.0
+    del small
+    assert budget.stats()["limit_used_bytes"] == 0
+
+
 @pytest.mark.parametrize("alignment", [16, 64, 4096])
 def test_data_can_be_aligned(alignment: int) -> None:
     with al.numpy_allocator(al.Pool(), alignment=alignment):

@@ -2,9 +2,12 @@
 #include "bindings.hpp"
 #include "call_site.hpp"
 #include "live_heap.hpp"
+#include "numpy.hpp"
 
 #include <alloclab/base/bits.hpp>
 #include <alloclab/compose/build_allocator.hpp>
+#include <alloclab/compose/spec_reader.hpp>
+#include <alloclab/compose/watched.hpp>
 
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
@@ -82,7 +85,7 @@ py::dict stats(const LiveHeap& self) {
     return result;
 }
 
-py::set capabilities(const LiveHeap& self) {
+py::set capabilities(LiveHeap& self) {
     py::set names;
     if (const AnyAllocator* const allocator = self.allocator()) {
         const auto add = [&](bool is_there, const char* name) {
@@ -97,6 +100,7 @@ py::set capabilities(const LiveHeap& self) {
         add(allocator->has_mark(), "mark");
         add(allocator->has_sites(), "sites");
         add(allocator->is_thread_safe(), "thread_safe");
+        add(self.trace() != nullptr, "trace");
     }
     return names;
 }
@@ -115,6 +119,65 @@ AnyAllocator& open_allocator(LiveHeap& self) {
         throw LiveError("ScopeClosed", "the allocator is closed");
     }
     return *self.allocator();
+}
+
+// A row of the array that events are handed over in.
+struct EventRow {
+    std::uint64_t block;
+    std::uint64_t size;
+    std::uint64_t old_size;
+    std::uint32_t alignment;
+    std::uint8_t kind;
+};
+
+py::array to_rows(const std::vector<AllocationEvent>& events) {
+    std::vector<EventRow> rows;
+    rows.reserve(events.size());
+    for (const AllocationEvent& event : events) {
+        rows.push_back({reinterpret_cast<std::uintptr_t>(event.block), event.size, event.old_size,
+                        event.alignment, static_cast<std::uint8_t>(event.kind)});
+    }
+    return to_numpy(std::move(rows));
+}
+
+// The allocator, in a trace if asked or if its spec begins with one, in a callback block if events
+// are wanted.
+std::shared_ptr<LiveHeap> make_heap(const std::string& text, bool is_traced,
+                                    const py::object& on_events) {
+    const AllocatorSpec spec = parse_allocator_spec(text);
+    Trace<AnyAllocator>* trace = nullptr;
+    const auto traced = [&](AnyAllocator inner, const TraceOptions& options) {
+        TracedAllocator made = trace_around(std::move(inner), options);
+        trace = made.trace;
+        return std::move(made.allocator);
+    };
+    AnyAllocator allocator = [&] {
+        if (spec.name != "trace") {
+            AnyAllocator plain = build_allocator(spec);
+            return is_traced ? traced(std::move(plain), {}) : std::move(plain);
+        }
+        SpecReader reader(spec, spec.name);
+        const auto options = reader.options<TraceOptions>();
+        AnyAllocator built = traced(reader.child("upstream"), options);
+        reader.finish();
+        return built;
+    }();
+    Callback<AnyAllocator>* callback = nullptr;
+    if (!on_events.is_none()) {
+        CallbackAllocator made = callback_around(std::move(allocator));
+        callback = made.callback;
+        allocator = std::move(made.allocator);
+    }
+    auto heap = std::make_shared<LiveHeap>(std::move(allocator));
+    if (trace != nullptr) {
+        heap->watch(trace);
+    }
+    if (callback != nullptr) {
+        heap->watch(callback, [on_events](const std::vector<AllocationEvent>& events) {
+            on_events(to_rows(events));
+        });
+    }
+    return heap;
 }
 
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
@@ -193,12 +256,11 @@ void bind_capabilities(py::class_<LiveHeap, std::shared_ptr<LiveHeap>>& heap) {
 } // namespace
 
 void bind_alloc(py::module_& module) {
+    PYBIND11_NUMPY_DTYPE(EventRow, block, size, old_size, alignment, kind);
     bind_block(module);
     py::class_<LiveHeap, std::shared_ptr<LiveHeap>> heap(module, "LiveHeap");
-    heap.def(py::init([](const std::string& spec) {
-                 return std::make_shared<LiveHeap>(build_allocator(parse_allocator_spec(spec)));
-             }),
-             py::arg("spec"))
+    heap.def(py::init(&make_heap), py::arg("spec"), py::arg("traced") = false,
+             py::arg("on_events") = py::none())
         .def("allocate", &allocate, py::arg("size"), py::arg("alignment") = default_alignment,
              py::arg("tag") = py::none(), py::arg("zeroed") = false)
         .def("deallocate", &LiveHeap::deallocate, py::arg("block"))
@@ -212,6 +274,7 @@ void bind_alloc(py::module_& module) {
             },
             py::arg("address"), py::arg("size"), py::arg("alignment") = default_alignment)
         .def("close", &LiveHeap::close)
+        .def("flush_events", &LiveHeap::flush_events)
         .def("adopt_thread", &LiveHeap::adopt_thread)
         .def("on_failure", &LiveHeap::on_failure, py::arg("callback"))
         .def("stats", &stats)

@@ -11,6 +11,7 @@ void bind_seal(pybind11::module_& module);
 void bind_placement(pybind11::module_& module);
 void bind_alloc(pybind11::module_& module);
 void bind_alloc_numpy(pybind11::module_& module);
+void bind_reports(pybind11::module_& module);
 
 // Sets the lab's Python error of that name, a class of alloclab.errors.
 void raise_python(const char* name, const char* message);

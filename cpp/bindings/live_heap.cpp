@@ -15,6 +15,16 @@ LiveHeap::LiveHeap(AnyAllocator allocator, std::shared_ptr<void> keeper)
 
 LiveHeap::~LiveHeap() {
     drain();
+    unwatch();
+}
+
+// A trace that is the keeper's outlives this.
+void LiveHeap::unwatch() noexcept {
+    if (trace_ != nullptr && keeper_ != nullptr) {
+        trace_->set_defect_handler({});
+    }
+    trace_ = nullptr;
+    callback_ = nullptr;
 }
 
 bool LiveHeap::is_own_thread() const noexcept {
@@ -36,6 +46,53 @@ AnyAllocator& LiveHeap::enter() {
     }
     drain();
     return *allocator_;
+}
+
+void LiveHeap::watch(Trace<AnyAllocator>* trace) {
+    trace_ = trace;
+    const auto note = [](void* context, const Defect& defect) noexcept {
+        std::string text;
+        write_defect({[](void* into, std::string_view piece) noexcept {
+                          static_cast<std::string*>(into)->append(piece);
+                      },
+                      &text},
+                     defect);
+        text.erase(text.find_last_not_of('\n') + 1);
+        static_cast<LiveHeap*>(context)->defects_.push_back(std::move(text));
+    };
+    trace_->set_defect_handler({note, this});
+}
+
+void LiveHeap::watch(Callback<AnyAllocator>* callback, Deliver deliver) {
+    callback_ = callback;
+    deliver_ = std::move(deliver);
+    const auto keep = [](void* context, std::span<const AllocationEvent> events) noexcept {
+        auto& kept = static_cast<LiveHeap*>(context)->events_;
+        kept.insert(kept.end(), events.begin(), events.end());
+    };
+    callback_->on_events(keep, this);
+}
+
+void LiveHeap::flush_events() {
+    if (callback_ != nullptr) {
+        callback_->flush();
+    }
+    if (!events_.empty() && deliver_) {
+        deliver_(std::exchange(events_, {}));
+    }
+}
+
+void LiveHeap::settle() {
+    if (!defects_.empty()) [[unlikely]] {
+        std::string all;
+        for (const std::string& each : std::exchange(defects_, {})) {
+            all += (all.empty() ? "" : "; ") + each;
+        }
+        throw LiveError("MemoryDefect", all);
+    }
+    if (!events_.empty()) [[unlikely]] {
+        flush_events();
+    }
 }
 
 void LiveHeap::drain() noexcept {
@@ -84,6 +141,7 @@ std::unique_ptr<Block> LiveHeap::allocate(std::size_t size, std::size_t alignmen
     std::unique_ptr<Block> block(
         new Block(shared_from_this(), address, size, alignment, site, next_serial_++));
     link(*block);
+    settle();
     return block;
 }
 
@@ -98,6 +156,7 @@ void LiveHeap::deallocate(Block& block) {
     }
     enter();
     forget(block);
+    settle();
 }
 
 bool LiveHeap::resize(Block& block, std::size_t new_size) {
@@ -113,15 +172,19 @@ bool LiveHeap::resize(Block& block, std::size_t new_size) {
         return false;
     }
     block.size_ = new_size;
+    settle();
     return true;
 }
 
 void* LiveHeap::allocate_address(std::size_t size, std::size_t alignment, AllocationSite site) {
-    return take(size, alignment, site, false);
+    void* const address = take(size, alignment, site, false);
+    settle();
+    return address;
 }
 
 void LiveHeap::deallocate_address(void* address, std::size_t size, std::size_t alignment) {
     enter().deallocate(address, size, alignment);
+    settle();
 }
 
 void* LiveHeap::allocate_foreign(std::size_t size, std::size_t alignment,
@@ -167,6 +230,7 @@ void LiveHeap::reset() {
     end_since(0);
     marks_.clear();
     allocator.reset();
+    settle();
 }
 
 LiveMark LiveHeap::mark() {
@@ -207,7 +271,12 @@ bool LiveHeap::close() {
             }
             block = older;
         }
+        if (callback_ != nullptr) {
+            callback_->flush();
+        }
         finish_closing();
+        settle();
+        failed_ = nullptr;
     }
     return !allocator_;
 }
@@ -215,6 +284,7 @@ bool LiveHeap::close() {
 void LiveHeap::finish_closing() noexcept {
     if (is_closed_ && oldest_ == nullptr && foreign_count_ == 0 && allocator_) {
         drain();
+        unwatch();
         allocator_.reset();
         keeper_.reset();
     }

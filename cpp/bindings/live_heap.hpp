@@ -2,6 +2,8 @@
 #pragma once
 
 #include <alloclab/alloc/any_allocator.hpp>
+#include <alloclab/alloc/callback.hpp>
+#include <alloclab/alloc/trace_allocator.hpp>
 #include <alloclab/base/error.hpp>
 
 #include <cstdint>
@@ -84,6 +86,18 @@ public:
 
     // The calling thread is the one that may call, from now on.
     void adopt_thread() noexcept;
+    // The trace within the allocator: from now on a defect it finds is a LiveError of the call that
+    // made it, not the end of the process.
+    void watch(Trace<AnyAllocator>* trace);
+    Trace<AnyAllocator>* trace() noexcept { return trace_; }
+
+    // The callback block within the allocator: its events are handed to `deliver`, many at once, at
+    // the end of a call from Python.
+    using Deliver = std::function<void(std::vector<AllocationEvent>)>;
+    void watch(Callback<AnyAllocator>* callback, Deliver deliver);
+    // Hands over what there is. Throws: what `deliver` does.
+    void flush_events();
+
     // Called with each size the allocator refused.
     void on_failure(std::function<void(std::size_t)> callback) { failed_ = std::move(callback); }
 
@@ -111,6 +125,8 @@ private:
     void refuse_exported(std::uint64_t first_serial, const char* what) const;
     void forget(Block& block) noexcept; // its handle dies, or its last look after closing
     void finish_closing() noexcept;
+    void unwatch() noexcept;
+    void settle(); // what a call has left to tell: defects, events
     bool is_held_by_mark(std::uint64_t serial) const noexcept {
         return !marks_.empty() && serial < marks_.back().next_serial;
     }
@@ -120,13 +136,18 @@ private:
         std::uint64_t next_serial;
     };
 
+    std::vector<std::string> defects_; // found and not yet told; an end may find more
+    std::vector<AllocationEvent> events_;
     std::shared_ptr<void> keeper_; // goes after the allocator
     std::optional<AnyAllocator> allocator_;
+    Deliver deliver_;
     Block* oldest_ = nullptr;
     Block* newest_ = nullptr;
     std::vector<MarkId> marks_;
     std::vector<Pending> pending_; // freed by threads that may not call
     std::function<void(std::size_t)> failed_;
+    Trace<AnyAllocator>* trace_ = nullptr;       // within allocator_
+    Callback<AnyAllocator>* callback_ = nullptr; // within allocator_
     std::uint64_t next_serial_ = 0;
     std::uint64_t next_mark_id_ = 0;
     std::uint64_t allocation_count_ = 0;

@@ -46,4 +46,5 @@ PYBIND11_MODULE(_core, module) {
     alloclab::bindings::bind_growth(module);
     alloclab::bindings::bind_alloc(module);
     alloclab::bindings::bind_alloc_numpy(module);
+    alloclab::bindings::bind_reports(module);
 }

@@ -45,6 +45,7 @@ from alloclab.errors import (
     ChildFailed,
     CompileError,
     Error,
+    MemoryDefect,
     NotComparable,
     NotInstalled,
     NotMeasured,
@@ -58,7 +59,9 @@ from alloclab.errors import (
 from alloclab.gate import VerdictFailed, check
 from alloclab.growth import Growth, growth
 from alloclab.live import (
+    EVENT_KINDS,
     LiveAllocator,
+    LiveRow,
     RequestScopes,
     ScopeId,
     UnusedArena,
@@ -72,11 +75,13 @@ from alloclab.live import (
 from alloclab.record import record
 from alloclab.replay import METRICS, Run, replay
 from alloclab.simulate import Placement, njit_allocator, placement, simulate
+from alloclab.subsystems import Subsystems, subsystems
 from alloclab.sweep import Comparison, compare, load_comparison
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
 
 __all__ = [
+    "EVENT_KINDS",
     "METRICS",
     "Affix",
     "Allocator",
@@ -102,7 +107,9 @@ __all__ = [
     "JemallocArena",
     "Limit",
     "LiveAllocator",
+    "LiveRow",
     "Locked",
+    "MemoryDefect",
     "Mimalloc",
     "MimallocHeap",
     "NotComparable",
@@ -125,6 +132,7 @@ __all__ = [
     "SimulationError",
     "Slab",
     "Stats",
+    "Subsystems",
     "Tcmalloc",
     "ThreadLocal",
     "Tlsf",
@@ -156,5 +164,6 @@ __all__ = [
     "replay",
     "seal",
     "simulate",
+    "subsystems",
     "textbook",
 ]

@@ -132,6 +132,12 @@ class BlockEnded(Error):  # noqa: N818 - reads as a claim about the block
     """A block of a live allocator was used after it was freed, reset or rewound away."""
 
 
+class MemoryDefect(Error):  # noqa: N818 - reads as a claim about the caller
+    """A traced live allocator found a wrong free, or memory written that was not to be; every site
+    that is known is named.
+    """
+
+
 class ScopeClosed(Error):  # noqa: N818 - reads as a claim about the scope
     """A live allocator was used after its end."""
 

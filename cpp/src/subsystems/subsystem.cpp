@@ -2,7 +2,7 @@
 #include <alloclab/subsystems/subsystem.hpp>
 
 #include <alloclab/compose/build_allocator.hpp>
-#include <alloclab/compose/trace_around.hpp>
+#include <alloclab/compose/watched.hpp>
 
 #include <algorithm>
 #include <cstring>

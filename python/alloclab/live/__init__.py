@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Allocators used from Python, in this process: blocks, arrays, scopes, and NumPy's own data."""
 
-from alloclab.live.allocator import LiveAllocator, live
+from alloclab.live.allocator import EVENT_KINDS, LiveAllocator, LiveRow, live
 from alloclab.live.numpy_data import numpy_allocator
 from alloclab.live.requests import (
     RequestScopes,
@@ -12,7 +12,9 @@ from alloclab.live.requests import (
 from alloclab.live.scopes import UnusedArena, arena, current_scope
 
 __all__ = [
+    "EVENT_KINDS",
     "LiveAllocator",
+    "LiveRow",
     "RequestScopes",
     "ScopeId",
     "UnusedArena",

@@ -8,12 +8,21 @@ import json
 import math
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from alloclab._core import Block, LiveHeap, LiveMark
+from alloclab._core import (
+    Block,
+    LiveHeap,
+    LiveMark,
+    leak_text,
+    live_rows,
+    statistics_text,
+    tag_rows,
+    tag_text,
+)
 from alloclab.allocators import Allocator
 from alloclab.errors import ArenaEscapeError, UsageError
 from alloclab.live import open_scopes
@@ -22,6 +31,28 @@ from alloclab.live.capability import capability
 DEFAULT_ALIGNMENT = 16
 OnEscape = Literal["error", "extend"]
 Shape = int | tuple[int, ...]
+
+# What `kind` says of an event.
+EVENT_KINDS = (
+    "allocate",
+    "allocate_failed",
+    "deallocate",
+    "resize",
+    "resize_refused",
+    "reset",
+)
+
+
+class LiveRow(NamedTuple):
+    """A live block of a traced allocator."""
+
+    address: int
+    size: int
+    alignment: int
+    tag: str | None
+    file: str | None
+    line: int
+
 
 # Of every allocator and scope; never reused.
 next_id = itertools.count(1)
@@ -46,6 +77,8 @@ class LiveAllocator:
         *,
         name: str | None = None,
         on_escape: OnEscape = "error",
+        traced: bool = False,
+        on_events: Callable[[npt.NDArray[Any]], None] | None = None,
         heap: LiveHeap | None = None,
     ) -> None:
         if on_escape not in ("error", "extend"):
@@ -56,7 +89,9 @@ class LiveAllocator:
         self.name = spec.name if name is None else name
         self.id = next(next_id)
         self.on_escape = on_escape
-        self._heap = LiveHeap(json.dumps(spec.core_spec())) if heap is None else heap
+        if heap is None:
+            heap = LiveHeap(json.dumps(spec.core_spec()), traced, on_events)
+        self._heap = heap
         self.capabilities = frozenset(self._heap.capabilities)
         self._last_stats: dict[str, int] = {}
 
@@ -203,6 +238,38 @@ class LiveAllocator:
         """How many bytes the block really has."""
         return self._heap.usable_size(block)
 
+    # What only traced ones can
+
+    @capability("trace")
+    def leak_report(self, most_rows: int = 10) -> str:
+        """Returns the text of what has not been freed, largest first; empty where all has."""
+        return leak_text(self._heap, most_rows)
+
+    @capability("trace")
+    def tag_report(self) -> str:
+        """Returns the table of tags as text."""
+        return tag_text(self._heap)
+
+    @capability("trace")
+    def statistics_report(self) -> str:
+        """Returns what was allocated, is in use, and was at most, as text."""
+        return statistics_text(self._heap, self.name)
+
+    @capability("trace")
+    def tags(self) -> npt.NDArray[Any]:
+        """Returns a row for every tag: tag, count, current_bytes, peak_bytes. The blocks without
+        one have the tag "".
+        """
+        rows = [(tag or "", *figures) for tag, *figures in tag_rows(self._heap)]
+        longest = max((len(str(row[0])) for row in rows), default=0)
+        kinds = [("tag", f"U{max(longest, 1)}"), ("count", "i8")]
+        return np.array(rows, [*kinds, ("current_bytes", "i8"), ("peak_bytes", "i8")])
+
+    @capability("trace")
+    def live_blocks(self) -> list[LiveRow]:
+        """Returns every live block, oldest first, with the line that asked for it."""
+        return [LiveRow(*row) for row in live_rows(self._heap)]
+
     # The whole
 
     def stats(self) -> dict[str, int]:
@@ -230,6 +297,10 @@ class LiveAllocator:
         MemoryError is raised: what a budget (Limit) refuses, for instance.
         """
         self._heap.on_failure(callback)
+
+    def flush_events(self) -> None:
+        """Hands the events not yet told to `on_events`."""
+        self._heap.flush_events()
 
     def escapes(self) -> list[tuple[int, str | None]]:
         """Returns (bytes, tag) of every block that an array or a memoryview looks at now."""
@@ -294,7 +365,12 @@ class LiveAllocator:
 
 
 def live(
-    spec: Allocator, name: str | None = None, *, on_escape: OnEscape = "error"
+    spec: Allocator,
+    name: str | None = None,
+    *,
+    on_escape: OnEscape = "error",
+    traced: bool = False,
+    on_events: Callable[[npt.NDArray[Any]], None] | None = None,
 ) -> LiveAllocator:
     """Builds the allocator a spec describes, in this process.
 
@@ -303,8 +379,13 @@ def live(
         name: how messages call it; the spec's own name otherwise.
         on_escape: what leaving it does with arrays that still look at its memory: "error" raises
             ArenaEscapeError, "extend" keeps their memory until they die, unasked.
+        traced: remember every live block with its tag and its line of Python. What is freed wrongly
+            by its address raises MemoryDefect, and the reports say what is live.
+        on_events: called with arrays of what happened: `kind` (an index into EVENT_KINDS), `block`,
+            `size`, `old_size`, `alignment`. Some hundred at a time, after a call, and at the end;
+            an allocator with it has no marks.
 
     Raises:
         UsageError: the spec is a whole process's malloc.
     """
-    return LiveAllocator(spec, name=name, on_escape=on_escape)
+    return LiveAllocator(spec, name=name, on_escape=on_escape, traced=traced, on_events=on_events)

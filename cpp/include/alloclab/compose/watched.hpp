@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/callback.hpp>
 #include <alloclab/alloc/trace_allocator.hpp>
 #include <alloclab/compose/erase.hpp>
 
@@ -24,6 +25,26 @@ inline TracedAllocator trace_around(AnyAllocator upstream, const TraceOptions& o
     narrow(made->table, offered);
     Trace<AnyAllocator>* const trace = made;
     return {AnyAllocator(made->table, trace), trace};
+}
+
+// A Callback behind the type-erased interface, and the way to its sink. It has no marks.
+struct CallbackAllocator {
+    AnyAllocator allocator;
+    Callback<AnyAllocator>* callback;
+};
+
+// Puts a Callback around any allocator.
+// Throws: std::bad_alloc.
+inline CallbackAllocator callback_around(AnyAllocator upstream) {
+    Capabilities offered = Capabilities::of(upstream);
+    offered.mark = false;
+    const bool has_sites = upstream.has_sites();
+    auto* const made = new Erased<Callback<AnyAllocator>>(from_children, std::move(upstream));
+    made->table.name = "callback";
+    made->table.allocate_at = has_sites ? made->table.allocate_at : nullptr;
+    narrow(made->table, offered);
+    Callback<AnyAllocator>* const callback = made;
+    return {AnyAllocator(made->table, callback), callback};
 }
 
 } // namespace alloclab

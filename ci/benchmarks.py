@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+import benchmark_combine
 import benchmark_leaves
 import benchmark_pool
 import benchmark_simulate
@@ -230,6 +231,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "across_mallocs": across_mallocs,
     "simulate": benchmark_simulate.simulate,
     "leaves": benchmark_leaves.leaves,
+    "combine": benchmark_combine.combine,
 }
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,25 @@ def test_long_names_are_short_in_the_table_and_explained_below_it(trace: al.Trac
     assert lines[2].startswith(short + "  ") and lines[3].startswith(f"{short} #2  ")
     assert lines[-2:] == [f"{short}: {long}", f"{short} #2: {longer}"]
     assert comparison[longer].label == str(longer)
+
+
+def test_the_readme_s_jemalloc_in_twelve_lines_runs_as_typed(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (checkout / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Jemalloc in twelve lines")[2].partition("\n## ")[0]
+    code = textwrap.dedent("\n".join(re.findall(r"^(?:    .*)?$", section, re.MULTILINE)))
+    compare, found = al.compare, []
+
+    def compare_once(*arguments: Any) -> al.Comparison:
+        found.append(compare(*arguments, repeats=1))
+        return found[0]
+
+    monkeypatch.setattr(al, "compare", compare_once)
+    monkeypatch.chdir(checkout)
+    exec(compile(code, "README.md", "exec"), {})
+    assert "jemalloc" in capsys.readouterr().out
+    stack, jemalloc = list(found[0])
+    assert stack.problem is None and stack.run is not None
+    assert not any("failed" in each for each in stack.run.warnings)
+    assert stack["peak_footprint_bytes"] < 1.1 * jemalloc["peak_footprint_bytes"]

@@ -16,7 +16,7 @@ namespace alloclab {
 namespace {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
-using Children = std::vector<std::pair<std::string, AllocatorSpec>>;
+using Children = std::vector<AllocatorChild>;
 
 AllocatorSpec node(std::string name, Pairs options = {}, Children children = {}) {
     return {std::move(name), std::move(options), std::move(children)};

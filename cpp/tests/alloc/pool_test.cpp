@@ -80,6 +80,41 @@ TEST(Pool, blocks_of_a_new_slab_come_in_address_order) {
     }
 }
 
+TEST(Pool, a_small_block_freed_twice_is_noticed_when_it_goes_back_to_its_slab) {
+    Pool<> pool(small_region());
+    void* const kept = pool.allocate(64, 16); // so that the slab lives on
+    void* const block = pool.allocate(64, 16);
+    pool.deallocate(block, 64, 16);
+    pool.flush();
+    EXPECT_EQ(pool.stats().rejected_frees, 0U);
+    pool.deallocate(block, 64, 16);
+    pool.deallocate(static_cast<char*>(kept) + 16, 64, 16); // nor is that a block
+    pool.flush();
+    EXPECT_EQ(pool.stats().rejected_frees, 2U);
+    EXPECT_EQ(pool.stats().block_live_bytes, 64U);
+    EXPECT_TRUE(pool.check_invariants());
+}
+
+TEST(Pool, a_large_block_freed_twice_is_ignored_and_counted) {
+    Pool<> pool(small_region());
+    void* const block = pool.allocate(100000, 16);
+    pool.deallocate(block);
+    pool.deallocate(block);
+    EXPECT_EQ(pool.stats().rejected_frees, 1U);
+    EXPECT_TRUE(pool.check_invariants());
+}
+
+#ifndef NDEBUG
+TEST(Pool, a_block_freed_twice_in_a_row_is_noticed_at_once_in_debug) {
+    Pool<> pool(small_region());
+    void* const block = pool.allocate(64, 16);
+    pool.deallocate(block, 64, 16);
+    pool.deallocate(block, 64, 16);
+    EXPECT_EQ(pool.stats().rejected_frees, 1U);
+    EXPECT_NE(pool.allocate(64, 16), pool.allocate(64, 16));
+}
+#endif
+
 TEST(Pool, counts_live_blocks_at_their_usable_sizes) {
     Pool<> pool(small_region());
     Rng rng(23);

@@ -52,7 +52,7 @@ public:
                                            std::size_t alignment) noexcept {
         if (alignment <= default_alignment && size <= pool::small_max_bytes && block != nullptr)
             [[likely]] {
-            cache_.deallocate(heap_, pool::class_of(size), block);
+            cache_.deallocate(heap_, size, block);
         } else {
             cache_.deallocate(heap_, block);
         }

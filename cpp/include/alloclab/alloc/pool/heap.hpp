@@ -24,6 +24,7 @@ public:
         runs_.close();
         slabs_.forget();
         cache_count_.store(0, std::memory_order_relaxed);
+        rejected_frees_.store(0, std::memory_order_relaxed);
     }
 
     bool contains(const void* block) const noexcept { return runs_.region.contains(block); }
@@ -71,6 +72,9 @@ public:
         const int cache_count = cache_count_.load(std::memory_order_relaxed);
         return std::max(used_bytes / 256, least_bytes) / static_cast<std::size_t>(cache_count);
     }
+
+    // Counts a free of memory that is free already.
+    void note_rejected_free() noexcept { rejected_frees_.fetch_add(1, std::memory_order_relaxed); }
 
     // As time passes: gives free memory back. Returns whether to call again soon.
     bool decay() noexcept { return runs_.decay(); }
@@ -121,6 +125,7 @@ private:
     RunHeap<Source> runs_;
     Slabs<Source> slabs_;
     std::atomic<int> cache_count_{0};
+    std::atomic<std::size_t> rejected_frees_{0};
 };
 
 } // namespace alloclab::pool

@@ -36,6 +36,7 @@ struct PoolStats {
     std::size_t free_bytes = 0;       // committed and in no block: slabs, free runs, slab ends
     std::size_t purged_bytes = 0;     // ever given back to the system
     std::size_t slab_count = 0;
+    std::size_t rejected_frees = 0; // of blocks that were free already, as far as that was noticed
 };
 
 } // namespace alloclab

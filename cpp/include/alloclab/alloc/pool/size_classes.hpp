@@ -103,20 +103,25 @@ constexpr std::uint16_t cache_count_for(std::size_t block_bytes, bool is_mid) {
     return static_cast<std::uint16_t>(fitting < least ? least : fitting > most ? most : fitting);
 }
 
+// The length of a class's row in a thread cache. A size is looked up as the offset of its row,
+// which is what the fast paths want of it.
+inline constexpr std::uint32_t row_bytes = 32;
+
 struct SizeClassTable {
     std::array<SizeClass, kind_count> classes{};
-    std::array<Kind, small_max_bytes / 16 + 1> by_sixteenth{}; // class of 16 * index bytes
+    // The class of 16 * index bytes, times row_bytes.
+    std::array<std::uint16_t, small_max_bytes / 16 + 1> by_sixteenth{};
     std::size_t cache_slot_count = 0;
 
     constexpr SizeClassTable() {
         for (std::size_t size = 16; size <= slab_max_bytes; size += 16) {
             classes[slab_class_of(size)].block_bytes = static_cast<std::uint32_t>(size);
         }
-        by_sixteenth[0] = 1;
+        by_sixteenth[0] = row_bytes;
         for (std::size_t size = 16; size <= small_max_bytes; size += 16) {
             const bool is_mid = size > slab_max_bytes;
-            by_sixteenth[size / 16] =
-                static_cast<Kind>(is_mid ? mid_class_of(size) : slab_class_of(size));
+            by_sixteenth[size / 16] = static_cast<std::uint16_t>(
+                row_bytes * (is_mid ? mid_class_of(size) : slab_class_of(size)));
         }
         for (std::size_t size = slab_max_bytes + unit_bytes; size <= small_max_bytes;
              size += unit_bytes) {
@@ -147,9 +152,14 @@ inline constexpr SizeClassTable size_classes;
 static_assert(size_classes.classes[slab_class_count].block_bytes == slab_max_bytes);
 static_assert(size_classes.classes[class_count].block_bytes == small_max_bytes);
 
+// The class of a size, times row_bytes. Requires: size <= small_max_bytes.
+inline std::uint32_t row_offset_of(std::size_t size) {
+    return size_classes.by_sixteenth[(size + 15) / 16];
+}
+
 // The class of a size. Requires: size <= small_max_bytes.
 inline std::uint32_t class_of(std::size_t size) {
-    return size_classes.by_sixteenth[(size + 15) / 16];
+    return row_offset_of(size) / row_bytes;
 }
 
 // The size of the smallest class for `size` whose blocks all stand at multiples of `alignment`, or

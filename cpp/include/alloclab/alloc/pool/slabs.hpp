@@ -36,7 +36,7 @@ public:
     // Forgets every slab. Requires: the region they stood in is closed.
     void forget() noexcept {
         for (Shelf& shelf : shelves_) {
-            shelf.head = 0;
+            shelf.head = shelf.rejected_frees = 0;
         }
         free_record_ = 0;
         next_record_ = 1;
@@ -51,10 +51,20 @@ public:
         }
     }
 
+    // Requires: all locks held.
+    std::size_t rejected_frees() const noexcept {
+        std::size_t sum = 0;
+        for (const Shelf& shelf : shelves_) {
+            sum += shelf.rejected_frees;
+        }
+        return sum;
+    }
+
 private:
     struct Shelf {
         SpinLock lock;
         std::uint32_t head = 0;
+        std::uint32_t rejected_frees = 0;
     };
 
     template <class Relieve>
@@ -203,7 +213,13 @@ void Slabs<Source>::give(RunHeap<Source>& runs, std::uint32_t class_idx,
         }
         SlabRecord& slab = region.slabs[record];
         const std::size_t bit_idx = (offset - slab_first) * size_class.reciprocal >> 32;
-        slab.free_bits[bit_idx / 64] |= std::uint64_t{1} << (bit_idx % 64);
+        const std::uint64_t bit = std::uint64_t{1} << (bit_idx % 64);
+        const bool is_block = bit_idx * size_class.block_bytes == offset - slab_first;
+        if (!is_block || (slab.free_bits[bit_idx / 64] & bit) != 0) [[unlikely]] {
+            ++shelf.rejected_frees; // no block begins there, or it is free already
+            continue;
+        }
+        slab.free_bits[bit_idx / 64] |= bit;
         ++slab.free_count;
     }
     settle(runs, shelf, record);

@@ -32,23 +32,27 @@ public:
     // A block of at least `size` bytes, 16-aligned, or null. Requires: size <= small_max_bytes.
     template <PageSource Source>
     [[gnu::always_inline]] void* allocate(Heap<Source>& heap, std::size_t size) noexcept {
-        const std::uint32_t class_idx = class_of(size);
-        void* const block = pop(class_idx);
-        return block != nullptr ? block : refill(heap, class_idx);
+        const std::uint32_t row_offset = row_offset_of(size);
+        void* const block = pop(row_at(row_offset));
+        return block != nullptr ? block : refill(heap, row_offset / row_bytes);
     }
     // The same, if such a block is cached.
     [[gnu::always_inline]] void* allocate_cached(std::size_t size) noexcept {
-        return pop(class_of(size));
+        return pop(row_at(row_offset_of(size)));
     }
 
-    // Takes a block of a known class back. Requires: not null.
+    // Takes a block of a known size back. Requires: not null, size <= small_max_bytes.
     template <PageSource Source>
-    [[gnu::always_inline]] void deallocate(Heap<Source>& heap, std::uint32_t class_idx,
+    [[gnu::always_inline]] void deallocate(Heap<Source>& heap, std::size_t size,
                                            void* block) noexcept {
-        if (push(class_idx, block)) [[likely]] {
+        const std::uint32_t row_offset = row_offset_of(size);
+        if (is_freed_twice(heap, row_at(row_offset), block)) {
             return;
         }
-        overflow(heap, class_idx, block);
+        if (push(row_at(row_offset), block)) [[likely]] {
+            return;
+        }
+        overflow(heap, row_offset / row_bytes, block);
     }
 
     // Takes any block back. Returns false, having done nothing, for null and for memory that is not
@@ -59,7 +63,8 @@ public:
         if (!heap.find_kind(block, kind)) [[unlikely]] {
             return false;
         }
-        if (!push(kind, block)) [[unlikely]] {
+        Row& row = row_at(kind * row_bytes);
+        if (!is_freed_twice(heap, row, block) && !push(row, block)) [[unlikely]] {
             deallocate_slow(heap, kind, block);
         }
         return true;
@@ -98,25 +103,24 @@ private:
 
     static constexpr std::uint32_t calls_per_tick = 64; // a look at the clock is a few ns
 
-    struct alignas(32) Row {
+    struct alignas(row_bytes) Row {
         void** top = &empty_slot;   // the slot of the block to use next
         void** limit = &empty_slot; // the last slot
         void** bottom = &empty_slot;
         bool was_refilled = false; // since it was last full
     };
-    static_assert(sizeof(Row) == 32);
+    static_assert(sizeof(Row) == row_bytes);
 
-    // The row of a kind, its address in a register: processors forward a store to a load of the
+    // A row by its offset, its address in a register: processors forward a store to a load of the
     // same plain address at once, but take five cycles where the address is indexed, and every
     // call waits for the store of the one before.
-    [[gnu::always_inline]] Row& row_of(std::uint32_t kind) noexcept {
-        Row* row = &rows_[kind];
+    [[gnu::always_inline]] Row& row_at(std::uint32_t row_offset) noexcept {
+        auto* row = reinterpret_cast<std::byte*>(rows_.data()) + row_offset;
         asm("" : "+r"(row));
-        return *row;
+        return *reinterpret_cast<Row*>(row);
     }
     // Null when the row is empty.
-    [[gnu::always_inline]] void* pop(std::uint32_t class_idx) noexcept {
-        Row& row = row_of(class_idx);
+    [[gnu::always_inline]] void* pop(Row& row) noexcept {
         void** const top = row.top;
         void* const block = *top;
         if (block != nullptr) [[likely]] {
@@ -125,8 +129,7 @@ private:
         return block;
     }
     // False when the row is full.
-    [[gnu::always_inline]] bool push(std::uint32_t kind, void* block) noexcept {
-        Row& row = row_of(kind);
+    [[gnu::always_inline]] bool push(Row& row, void* block) noexcept {
         void** const top = row.top;
         if (top == row.limit) [[unlikely]] {
             return false;
@@ -135,13 +138,31 @@ private:
         row.top = top + 1;
         return true;
     }
+    static bool is_cached(const Row& row, const void* block) noexcept;
+    // In Debug, a block that is in its row already is not taken back again, and counted.
+    template <PageSource Source>
+    [[gnu::always_inline]] bool is_freed_twice([[maybe_unused]] Heap<Source>& heap,
+                                               [[maybe_unused]] const Row& row,
+                                               [[maybe_unused]] const void* block) noexcept {
+#ifdef NDEBUG
+        return false;
+#else
+        if (is_cached(row, block)) {
+            heap.note_rejected_free();
+            return true;
+        }
+        return false;
+#endif
+    }
     std::size_t count(std::uint32_t class_idx) const noexcept {
         return static_cast<std::size_t>(rows_[class_idx].top - rows_[class_idx].bottom);
     }
     std::size_t capacity(std::uint32_t class_idx) const noexcept {
         return static_cast<std::size_t>(rows_[class_idx].limit - rows_[class_idx].bottom);
     }
-    constexpr void empty_rows() noexcept { rows_.fill(Row{}); }
+    constexpr void empty_rows() noexcept {
+        rows_.fill(Row{});
+    }
     bool is_first_row(std::uint32_t class_idx) const noexcept {
         return rows_[class_idx].bottom == slots_ + size_classes.classes[class_idx].cache_offset;
     }

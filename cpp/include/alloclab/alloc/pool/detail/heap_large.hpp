@@ -198,6 +198,8 @@ PoolStats Heap<Source>::stats(std::size_t cached_bytes, std::size_t slot_bytes) 
     stats.block_live_bytes = used_bytes - slab_free_bytes - cached_bytes - slot_bytes;
     stats.free_bytes = stats.committed_bytes - stats.block_live_bytes - cached_bytes;
     stats.purged_bytes = runs_.purged_bytes();
+    stats.rejected_frees =
+        slabs_.rejected_frees() + rejected_frees_.load(std::memory_order_relaxed);
     unlock_all();
     return stats;
 }

@@ -127,7 +127,7 @@ template <PageSource Source>
         rows_[class_idx].top -= given;
     }
     rows_[class_idx].was_refilled = false;
-    push(class_idx, block);
+    push(rows_[class_idx], block);
     tick(heap);
 }
 
@@ -139,7 +139,13 @@ template <PageSource Source>
         tick(heap);
     } else if (kind != free_kind && kind != tail_kind) {
         overflow(heap, kind, block);
+    } else {
+        heap.note_rejected_free();
     }
+}
+
+inline bool ThreadCache::is_cached(const Row& row, const void* block) noexcept {
+    return row.top != row.bottom && std::find(row.bottom + 1, row.top + 1, block) != row.top + 1;
 }
 
 template <PageSource Source> void ThreadCache::flush(Heap<Source>& heap) noexcept {

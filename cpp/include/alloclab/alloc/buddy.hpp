@@ -83,6 +83,7 @@ public:
 
     bool owns(const void* block) const noexcept; // Cost: O(regions).
     Stats stats() const noexcept;                // Cost: O(regions).
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
     // Whether bits, lists and sums agree. Cost: O(blocks).
     bool check_invariants() const noexcept;
     const BuddyGeometry& geometry() const noexcept { return geometry_; }

@@ -31,6 +31,16 @@ struct BuddyStats {
     std::size_t bitmap_bytes = 0;
     std::size_t largest_free_bytes = 0;
     std::size_t region_count = 0;
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+        visitor("free_bytes", free_bytes);
+        visitor("bitmap_bytes", bitmap_bytes);
+        visitor("largest_free_bytes", largest_free_bytes);
+        visitor("region_count", region_count);
+    }
 };
 
 struct BuddyBlock { // a free block

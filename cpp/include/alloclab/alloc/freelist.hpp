@@ -90,6 +90,7 @@ public:
     std::size_t block_bytes() const noexcept { return geometry_.block_bytes; }
     std::size_t block_alignment() const noexcept { return geometry_.alignment; }
     Stats stats() const noexcept; // Cost: O(chunks), and the free blocks of one.
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
     Source& source() noexcept { return source_; }
 
 private:

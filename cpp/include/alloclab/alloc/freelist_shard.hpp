@@ -32,6 +32,15 @@ struct FreelistStats {
     std::size_t live_count = 0;
     std::size_t chunk_count = 0;
     std::size_t rejected_frees = 0; // foreign or free blocks given to a checked freelist
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+        visitor("live_count", live_count);
+        visitor("chunk_count", chunk_count);
+        visitor("rejected_frees", rejected_frees);
+    }
 };
 
 struct FreeBlock {

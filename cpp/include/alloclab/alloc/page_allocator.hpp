@@ -27,6 +27,17 @@ struct PageAllocatorStats {
     std::size_t table_bytes = 0;
     std::size_t live_count = 0;
     std::size_t rejected_frees = 0; // of what is no live block
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+        visitor("requested_live_bytes", requested_live_bytes);
+        visitor("rounding_waste_bytes", rounding_waste_bytes);
+        visitor("table_bytes", table_bytes);
+        visitor("live_count", live_count);
+        visitor("rejected_frees", rejected_frees);
+    }
 };
 
 // A mapping for every allocation, unmapped by its free: the baseline that shows what a system call
@@ -112,6 +123,7 @@ public:
         stats.rejected_frees = rejected_frees_;
         return stats;
     }
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
     Source& source() noexcept { return source_; }
 
 private:

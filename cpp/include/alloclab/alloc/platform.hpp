@@ -21,6 +21,13 @@ struct PlatformStats {
     std::size_t committed_bytes = 0; // the same
     std::size_t block_live_bytes = 0;
     std::size_t live_count = 0;
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+        visitor("live_count", live_count);
+    }
 };
 
 // The bytes the process's malloc spends on a block beside those the block can use, found by
@@ -62,6 +69,7 @@ public:
         return ::malloc_usable_size(const_cast<void*>(block));
     }
     Stats stats() const noexcept;
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
 
 private:
     static void* allocate_aligned(std::size_t size, std::size_t alignment) noexcept;

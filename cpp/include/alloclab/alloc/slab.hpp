@@ -86,7 +86,8 @@ public:
 
     bool owns(const void* object) const noexcept; // Cost: O(slabs).
     Stats stats() const noexcept;                 // Cost: O(slabs).
-    bool check_invariants() const noexcept;       // Cost: O(objects).
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
+    bool check_invariants() const noexcept; // Cost: O(objects).
     const SlabGeometry& geometry() const noexcept { return geometry_; }
     Source& source() noexcept { return source_; }
 

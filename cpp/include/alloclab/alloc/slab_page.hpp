@@ -32,6 +32,16 @@ struct SlabStats {
     std::size_t slab_count = 0;
     std::size_t empty_slab_count = 0;
     std::size_t rejected_frees = 0; // of objects that were free already
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+        visitor("live_count", live_count);
+        visitor("slab_count", slab_count);
+        visitor("empty_slab_count", empty_slab_count);
+        visitor("rejected_frees", rejected_frees);
+    }
 };
 
 // The head of a slab; a bit an object follows it, set while the object is free, then the objects.

@@ -77,6 +77,7 @@ public:
 
     bool owns(const void* block) const noexcept; // Cost: O(chunks).
     Stats stats() const noexcept;                // Cost: O(blocks).
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
     // Whether blocks, flags, lists and bits agree. Cost: O(blocks).
     bool check_invariants() const noexcept;
     Source& source() noexcept { return source_; }

@@ -31,6 +31,18 @@ struct TlsfStats {
     std::size_t live_count = 0;
     std::size_t free_count = 0;
     std::size_t chunk_count = 0;
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+        visitor("free_bytes", free_bytes);
+        visitor("header_bytes", header_bytes);
+        visitor("largest_free_bytes", largest_free_bytes);
+        visitor("live_count", live_count);
+        visitor("free_count", free_count);
+        visitor("chunk_count", chunk_count);
+    }
 };
 
 } // namespace alloclab

@@ -23,6 +23,12 @@ struct JemallocArenaStats {
     std::size_t reserved_bytes = 0;  // mapped, with what is kept unused
     std::size_t committed_bytes = 0; // resident
     std::size_t block_live_bytes = 0;
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("block_live_bytes", block_live_bytes);
+    }
 };
 
 // The functions of jemalloc's interface beside malloc that the arena calls.
@@ -80,6 +86,7 @@ public:
 
     // Cost: jemalloc gathers the statistics of all its arenas.
     Stats stats() const noexcept;
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
 
 private:
     static constexpr int zero_flag = 0x40;

@@ -21,6 +21,12 @@ struct MimallocHeapStats {
     std::size_t reserved_bytes = 0; // of the heap's pages that hold blocks
     std::size_t committed_bytes = 0;
     std::size_t refused_calls = 0; // allocations and resets from another thread
+
+    template <class Visitor> void visit(const Visitor& visitor) const {
+        visitor("reserved_bytes", reserved_bytes);
+        visitor("committed_bytes", committed_bytes);
+        visitor("refused_calls", refused_calls);
+    }
 };
 
 // The functions of mimalloc's interface beside malloc that the heap calls.
@@ -87,6 +93,7 @@ public:
     void reset() noexcept;
     bool owns(const void* block) const noexcept; // Cost: O(pages of the heap).
     Stats stats() const noexcept;                // Cost: O(pages of the heap).
+    void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
 
 private:
     // Blocks of up to 8 bytes are aligned to 8 only.

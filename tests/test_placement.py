@@ -33,6 +33,8 @@ def trace(workloads: Path) -> al.Trace:
         al.Jemalloc(),
         al.Mimalloc(),
         al.Tcmalloc(),
+        al.Segregator(256, small=al.Freelist(block=256), large=al.Pool()),
+        al.Fallback(al.Slab(object=64), al.Tlsf()),
     ],
     ids=str,
 )

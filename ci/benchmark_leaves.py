@@ -27,6 +27,7 @@ def leaves(repeats: int) -> tuple[list[Row], str]:
 
 
 def _speed(repeats: int) -> list[Row]:
+    """Pairs of calls in loops against an inline bump (rows W10, S34)."""
     pattern = "^(bulk|churn)<(InlineBump|Tlsf|Buddy|Slab|Platform|Freelist|ErasedFree|PageAlloc)"
     times = loop_times(pattern, repeats)
     rows = []

@@ -64,6 +64,17 @@ def test_pages_and_powers_of_two_are_in_the_block_sizes(trace: al.Trace) -> None
     assert pages["block_live_bytes_at_peak_requested"] % 4096 == 0
 
 
+@pytest.mark.parametrize("small", [al.Tlsf(), al.JemallocArena(), al.MimallocHeap()], ids=str)
+def test_large_blocks_can_be_mappings_of_their_own(
+    trace: al.Trace, small: OwnAllocator
+) -> None:  # row S54
+    stack = al.Segregator(threshold="64 KiB", small=small, large=al.PageAllocator())
+    found = answer(trace, stack, "check")
+    assert found["call_path"] == "type_erased"
+    assert found["failed_allocations"] == 0
+    assert found["damaged_blocks"] == 0
+
+
 def test_a_peer_heap_finds_its_library_and_hands_it_to_the_core() -> None:
     library = str(find_library("jemalloc", ("libjemalloc.so.2",), "apt-get install libjemalloc2"))
     spec = al.JemallocArena()

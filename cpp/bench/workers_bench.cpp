@@ -42,7 +42,8 @@ void run_scratch(Scratch& scratch, const MixedSizes& pattern,
 }
 
 // One round is a task: 200 temporary blocks of 16 to 256 bytes, ten of them promoted, the rest
-// dropped. The last thousand results live.
+// dropped. The last thousand results live. Row R41: a durable allocator apart from a resettable
+// one.
 template <class Durable, class Scratch> void worker_tasks(benchmark::State& state) try {
     const MixedSizes pattern;
     Durable durable;
@@ -74,7 +75,7 @@ template <class Durable, class Scratch> void worker_tasks(benchmark::State& stat
     state.SkipWithError(error.what()); // no jemalloc here
 }
 
-// A batch of 1000 blocks allocated and freed by every thread, all from one allocator.
+// Row R28: a batch of 1000 blocks allocated and freed by every thread, all from one allocator.
 template <class A> void shared(benchmark::State& state) {
     static std::unique_ptr<A> allocator;
     if (state.thread_index() == 0) {

@@ -12,6 +12,8 @@
 #include <alloclab/alloc/pool.hpp>
 
 #include <pthread.h>
+#include <signal.h>
+#include <time.h>
 
 namespace {
 
@@ -19,11 +21,16 @@ using namespace alloclab;
 
 constinit const char* library_name = "liballoclab_malloc_pool";
 
+std::uint64_t background_ns = 0; // how often the background thread looks; 0 without one
+
 void read_options(PoolOptions& options) noexcept {
     char buffer[512];
     const auto bad_item = set_options(options, read_malloc_options(buffer, sizeof buffer));
     if (!bad_item.empty()) {
         report_bad_option(library_name, bad_item);
+    }
+    if (options.background) {
+        background_ns = options.decay_ms * 1'000'000 / pool::Decay::epochs_per_decay;
     }
 }
 
@@ -41,12 +48,50 @@ void end_thread(void*) {
     cache.retire(heap);
 }
 
+// Lets time pass for the pool of a program that makes no calls.
+void* pass_time(void*) {
+    for (;;) {
+        const timespec pause{static_cast<time_t>(background_ns / 1'000'000'000),
+                             static_cast<long>(background_ns % 1'000'000'000)};
+        ::nanosleep(&pause, nullptr);
+        while (heap.decay()) {
+        }
+    }
+}
+
+// The thread takes no signal: those are the program's. A program it cannot be made in does without.
+void start_background() {
+    sigset_t all;
+    sigset_t before;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (background_ns == 0 || pthread_attr_init(&attributes) != 0) {
+        return;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, std::size_t{64} << 10);
+    pthread_create(&thread, &attributes, pass_time, nullptr);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// Not before the C library is ready for threads.
+[[gnu::constructor]] void start_background_once() {
+    cache.deallocate(heap, cache.allocate(heap, 1)); // reads the options, if nobody has yet
+    start_background();
+}
+
 // A child of fork has one thread: it must not find a lock another thread held. What other threads
 // had cached is lost to it.
 void start_watching() {
     pthread_key_create(&thread_end_key, end_thread);
     pthread_atfork([] { heap.lock_all(); }, [] { heap.unlock_all(); },
-                   [] { heap.unlock_all_in_child(); });
+                   [] {
+                       heap.unlock_all_in_child();
+                       start_background();
+                   });
 }
 
 // Keys are destroyed after C++ thread-local objects; what allocates later still finds the heap.
@@ -102,6 +147,9 @@ struct PoolBackend {
             return cache.reallocate_large(heap, block, size);
         }
         const std::size_t old_size = heap.usable_size(block);
+        if (old_size == 0) {
+            return nullptr; // nothing of the heap's: what it holds is not known
+        }
         // A block that fits stays, unless a quarter of a larger one would lie idle.
         if (size <= old_size && (old_size <= 64 || size > old_size - old_size / 4)) {
             return block;

@@ -31,6 +31,9 @@ bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
     if (name == "decay_ms") {
         return parse_within(value, 0, 86'400'000, decay_ms);
     }
+    if (name == "background") {
+        return parse_flag(value, background);
+    }
     if (name == "huge_pages_from_bytes") {
         return parse_bytes(value, huge_pages_from_bytes);
     }

@@ -17,14 +17,16 @@ struct PoolOptions {
     // Free memory that nobody needed for this long goes back, all but a hundredth; 0 keeps it. Only
     // calls that a cache cannot serve look at the clock.
     std::size_t decay_ms = 1000;
+    // In the malloc libraries: whether a thread lets time pass for a program that makes no calls.
+    bool background = false;
     // Use from which the heap grows by huge pages; 0 is never.
     std::size_t huge_pages_from_bytes = 0;
     // Fresh memory is faulted in this many bytes at a time; 0 leaves it to faults.
     std::size_t populate_bytes = 65536;
 
     // Names: region_bytes (1 MiB to 1 TiB), purge, purge_slack_divisor (1 to 1024),
-    // decay_ms (0 to a day), huge_pages_from_bytes, populate_bytes (0 to 2 MiB). Returns false, and
-    // changes nothing, for an unknown name or a value out of range.
+    // decay_ms (0 to a day), background, huge_pages_from_bytes, populate_bytes (0 to 2 MiB).
+    // Returns false, and changes nothing, for an unknown name or a value out of range.
     bool set(std::string_view name, std::string_view value) noexcept;
 };
 

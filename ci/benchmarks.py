@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+import benchmark_arena
 import benchmark_combine
 import benchmark_leaves
 import benchmark_pool
@@ -232,6 +233,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "simulate": benchmark_simulate.simulate,
     "leaves": benchmark_leaves.leaves,
     "combine": benchmark_combine.combine,
+    "arena": benchmark_arena.arena,
 }
 
 

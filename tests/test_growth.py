@@ -61,6 +61,7 @@ def test_the_growth_of_the_arena_itself_is_taken(tmp_path: object) -> None:
 def test_malloc_maps_past_the_counter() -> None:
     row = al.growth("realloc_platform", items=100)
     assert isinstance(row.mapped_bytes, al.NotMeasured)
+    assert isinstance(row.copied_bytes, al.NotMeasured)
     assert row.abandoned_bytes == 0
 
 

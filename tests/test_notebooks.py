@@ -12,6 +12,7 @@ nbclient = pytest.importorskip("nbclient", reason="needs the extra alloclab[note
 # What CI puts behind the cell tagged `parameters`, so that a notebook takes seconds.
 SMALL = {
     "01-first-comparison": "source = {small_program!r}\nrepeats = 2\n",
+    "02-growth-and-sealing": "items = 2000\nrepeats = 1\nvectors = 20\n",
     # Row S34: a list of one size loses less to fragmentation than a malloc does.
     "03-allocator-gallery": "blocks = 1000\nnodes = 20_000\n",
 }

@@ -38,7 +38,7 @@ class Growth:
     payload_bytes: int
     capacity_bytes: int
     allocated_bytes: int
-    copied_bytes: int
+    copied_bytes: int | NotMeasured
     used_bytes: int
     allocation_count: int
     moved_count: int
@@ -93,8 +93,8 @@ def growth(
     ]
     row = rows[0]
     if not row.pop("is_counted"):
-        reason = NotMeasured("the process's malloc maps past the counter")
-        row["mapped_bytes"] = row["peak_mapped_bytes"] = reason
+        reason = NotMeasured("the process's malloc maps and copies past the counter")
+        row["copied_bytes"] = row["mapped_bytes"] = row["peak_mapped_bytes"] = reason
     row["ns_per_append"] = statistics.median(each["build_ns"] for each in rows) / (items * tables)
     del row["build_ns"]
     return Growth(strategy, tables, items, **row)

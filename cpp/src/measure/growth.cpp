@@ -83,12 +83,19 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+// A heap that keeps what it freed for later, as mallocs do.
+TlsfOptions keeping_heap() {
+    TlsfOptions options;
+    options.retain_bytes = SIZE_MAX;
+    return options;
+}
+
 // What all strategies share: tables, their sources, and the counts at the end.
 class Experiment {
 public:
     explicit Experiment(const GrowthSetup& setup)
         : setup_(setup), arena_(setup.arena, SourceRef(source_)),
-          heap_(CountedHeap::default_options, SourceRef(source_)), tables_(setup.table_count) {}
+          heap_(keeping_heap(), SourceRef(source_)), tables_(setup.table_count) {}
 
     GrowthResult run(std::string_view strategy) {
         Timer timer(result_);

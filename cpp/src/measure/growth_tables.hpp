@@ -60,7 +60,7 @@ private:
     GrowthResult& result_;
 };
 
-// By the process's realloc, which may move pages instead of copying; both count as a move.
+// By the process's realloc. Whether it copies or moves pages (mremap) is its own business.
 class InPlatform {
 public:
     explicit InPlatform(GrowthResult& result) : result_(result) {}
@@ -75,7 +75,6 @@ public:
         }
         if (before != 0 && reinterpret_cast<std::uintptr_t>(grown) != before) {
             ++result_.moved_count;
-            result_.copied_bytes += new_bytes < remapped_bytes ? array.used_bytes : 0;
         }
         array.first = grown;
         array.capacity_bytes = new_bytes;
@@ -87,9 +86,6 @@ public:
     }
 
 private:
-    // glibc gives larger blocks a mapping of their own unless it has learnt a higher threshold;
-    // such a block is moved by mremap.
-    static constexpr std::size_t remapped_bytes = 128 << 10;
     GrowthResult& result_;
 };
 

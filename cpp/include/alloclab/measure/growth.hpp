@@ -35,12 +35,12 @@ struct GrowthResult {
     std::size_t allocation_count = 0;
     std::size_t moved_count = 0; // arrays that changed their address
     std::uint64_t build_ns = 0;
-    bool is_counted = true; // false where malloc maps: its pages do not pass through a counter
+    bool is_counted = true; // false where malloc copies and maps: no counter sees it
 };
 
 // The ways to grow, in the order the documents discuss them.
 //   realloc_platform   an array grown by the process's realloc
-//   realloc_heap       the same in a heap whose pages are counted (Tlsf)
+//   realloc_heap       the same in a heap whose pages are counted: Tlsf, keeping what is freed
 //   realloc_arena      the same in an arena, which reclaims the newest block only
 //   chunked            chunks that double, in an arena: nothing moves
 //   presized           one array of the final length, in an arena

@@ -30,7 +30,7 @@ import benchmark_leaves
 import benchmark_pool
 import benchmark_simulate
 import fidelity
-from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child, loop_times
+from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child
 from record_workloads import WORKLOADS, prepare_workload, without_output
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -122,25 +122,6 @@ def driver(repeats: int) -> list[Row]:
     return rows
 
 
-def loops(repeats: int) -> list[Row]:
-    """The templated path in loops, against a ten-line inline bump."""
-    times = loop_times("bulk", repeats)
-    rows = []
-    for sizes in ("MixedSizes", "EqualSizes"):
-        bump = times[f"bulk<InlineBump, {sizes}>"]
-        for allocator, limit in (("Arena<>", 1.25),):
-            ratio = times[f"bulk<{allocator}, {sizes}>"] / bump
-            rows.append(
-                Row(
-                    f"{allocator.removesuffix('<>')}, templated, bulk, {sizes}",
-                    f"<= {limit}x an inline bump",
-                    f"{ratio:.2f}x",
-                    ratio <= limit,
-                )
-            )
-    return rows
-
-
 def comparisons(repeats: int) -> tuple[list[Row], str]:
     """Pool against the peers on the shipped recordings, and how near replays come."""
     rows, tables = [], []
@@ -224,7 +205,6 @@ def render(rows: list[Row], details: list[str]) -> str:
 PARTS: dict[str, Callable[[int], Any]] = {
     "recorder": recorder,
     "driver": driver,
-    "loops": loops,
     "comparisons": comparisons,
     "pool": benchmark_pool.pool,
     "pool_replays": benchmark_pool.pool_replays,

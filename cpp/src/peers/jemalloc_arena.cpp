@@ -51,7 +51,12 @@ JemallocArena::JemallocArena(const Options& options)
       has_cache_(options.has_cache) {
     int cache_flag = no_cache_flag;
     if (has_cache_) {
-        cache_idx_ = create(jemalloc_, "tcache.create");
+        try {
+            cache_idx_ = create(jemalloc_, "tcache.create");
+        } catch (...) {
+            control_arena("destroy"); // there is no destructor yet to do it
+            throw;
+        }
         cache_flag = static_cast<int>((cache_idx_ + 2) << 8);
     }
     flags_ = cache_flag | static_cast<int>((arena_idx_ + 1) << 20);

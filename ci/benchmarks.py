@@ -27,6 +27,7 @@ import alloclab as al
 import benchmark_arena
 import benchmark_combine
 import benchmark_leaves
+import benchmark_live
 import benchmark_pool
 import benchmark_simulate
 import fidelity
@@ -214,6 +215,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "leaves": benchmark_leaves.leaves,
     "combine": benchmark_combine.combine,
     "arena": benchmark_arena.arena,
+    "live": benchmark_live.live,
 }
 
 

@@ -49,6 +49,7 @@ SPECS: list[al.Allocator] = [
     al.Affix(al.Pool(), prefix=8, suffix=24),
     al.Quantizer(al.Pool(), quantum=64, steps_per_doubling=1),
     al.Stats(al.Pool(), slack=True, histogram=True),
+    al.FailAfter(al.Pool(), 10, failed=1),
     al.Limit(al.Locked(al.Pool(), lock="mutex"), "16 MiB"),
     al.Locked(al.Pool()),
     al.ThreadLocal(al.Deterministic(al.Pool()), on_exit="drain"),

@@ -4,6 +4,7 @@
 #include <alloclab/alloc/affix.hpp>
 #include <alloclab/alloc/callback.hpp>
 #include <alloclab/alloc/deterministic.hpp>
+#include <alloclab/alloc/fail_after.hpp>
 #include <alloclab/alloc/limit.hpp>
 #include <alloclab/alloc/locked.hpp>
 #include <alloclab/alloc/null.hpp>
@@ -51,6 +52,11 @@ AnyAllocator build_deterministic(const char* name, SpecReader& reader) {
 // These keep counts of their own, which are for one thread.
 AnyAllocator build_limit(const char* name, SpecReader& reader) {
     return build_around<Limit<AnyAllocator>, LimitOptions>(
+        name, reader, [](Capabilities& offered) { offered.is_thread_safe = false; });
+}
+
+AnyAllocator build_fail_after(const char* name, SpecReader& reader) {
+    return build_around<FailAfter<AnyAllocator>, FailAfterOptions>(
         name, reader, [](Capabilities& offered) { offered.is_thread_safe = false; });
 }
 
@@ -136,10 +142,11 @@ AnyAllocator build_thread_local(const char* name, SpecReader& reader) {
 
 // A new block around one allocator: its header above, a function, and one line here.
 constexpr std::array recipes{
-    Recipe{"affix", build_affix},       Recipe{"quantizer", build_quantizer},
-    Recipe{"stats", build_stats},       Recipe{"limit", build_limit},
-    Recipe{"locked", build_locked},     Recipe{"thread_local", build_thread_local},
-    Recipe{"callback", build_callback}, Recipe{"deterministic", build_deterministic},
+    Recipe{"affix", build_affix},           Recipe{"quantizer", build_quantizer},
+    Recipe{"stats", build_stats},           Recipe{"limit", build_limit},
+    Recipe{"locked", build_locked},         Recipe{"thread_local", build_thread_local},
+    Recipe{"callback", build_callback},     Recipe{"deterministic", build_deterministic},
+    Recipe{"fail_after", build_fail_after},
 };
 
 } // namespace

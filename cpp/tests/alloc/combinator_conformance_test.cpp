@@ -7,10 +7,10 @@
 
 namespace alloclab {
 
-using Cases =
-    ::testing::Types<SegregatorCase, BucketizerCase, GeometricBucketizerCase, FallbackCase,
-                     AffixCase, SizedAffixCase, QuantizerCase, StatsCase, LimitCase, LockedCase,
-                     MutexCase, ThreadLocalCase, CallbackCase, DeterministicCase, TowerCase>;
+using Cases = ::testing::Types<SegregatorCase, BucketizerCase, GeometricBucketizerCase,
+                               FallbackCase, AffixCase, SizedAffixCase, QuantizerCase, StatsCase,
+                               LimitCase, FailAfterCase, LockedCase, MutexCase, ThreadLocalCase,
+                               CallbackCase, DeterministicCase, TowerCase>;
 
 } // namespace alloclab
 

@@ -7,6 +7,7 @@
 #include <alloclab/alloc/bucketizer.hpp>
 #include <alloclab/alloc/callback.hpp>
 #include <alloclab/alloc/deterministic.hpp>
+#include <alloclab/alloc/fail_after.hpp>
 #include <alloclab/alloc/fallback.hpp>
 #include <alloclab/alloc/limit.hpp>
 #include <alloclab/alloc/locked.hpp>
@@ -100,6 +101,9 @@ struct StatsCase : OverPool<NoOptions> {
 };
 struct LimitCase : OverPool<LimitOptions> {
     template <PageSource Source> using Of = Limit<Pool<Source>>;
+};
+struct FailAfterCase : OverPool<FailAfterOptions> {
+    template <PageSource Source> using Of = FailAfter<Pool<Source>>;
 };
 struct LockedCase : OverPool<NoOptions> {
     template <PageSource Source> using Of = Locked<Pool<Source>>;

@@ -141,6 +141,22 @@ class Limit(Composed):
 
 
 @dataclass(frozen=True)
+class FailAfter(Composed):
+    """Runs out of memory on purpose, at a request of your choice.
+
+    Args:
+        upstream: what serves the other requests.
+        served: so many requests succeed first.
+        failed: so many fail then; None is all the rest.
+    """
+
+    name = "fail_after"
+    upstream: Allocator = allocator_option()
+    served: int | None = count_option("served_ops")
+    failed: int | None = count_option("failed_ops")
+
+
+@dataclass(frozen=True)
 class Locked(Composed):
     """One allocator for several threads, one at a time.
 

@@ -26,6 +26,7 @@ from typing import Any
 import alloclab as al
 import benchmark_arena
 import benchmark_combine
+import benchmark_debug
 import benchmark_leaves
 import benchmark_live
 import benchmark_pool
@@ -206,6 +207,7 @@ def render(rows: list[Row], details: list[str]) -> str:
 PARTS: dict[str, Callable[[int], Any]] = {
     "recorder": recorder,
     "driver": driver,
+    "debug": benchmark_debug.debug,
     "comparisons": comparisons,
     "pool": benchmark_pool.pool,
     "pool_replays": benchmark_pool.pool_replays,

@@ -55,6 +55,10 @@ SPECS: list[al.Allocator] = [
     al.ThreadLocal(al.Deterministic(al.Pool()), on_exit="drain"),
     al.Callback(al.Pool()),
     al.Deterministic(al.Pool()),
+    al.Traced(al.Guard(al.Quarantine(al.Pool(), blocks=8, limit="64 KiB")), past_blocks=0),
+    al.Guard(al.Arena()),
+    al.Quarantine(al.Pool()),
+    al.Debug(check_calls=False),
     al.Preload("/opt/lib/libmine.so", environment={"B": "2", "A": "1"}),
 ]
 

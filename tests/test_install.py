@@ -29,6 +29,7 @@ PARTS = {
     "record": _native.record_library,
     "malloc_pool": lambda: _native.malloc_library("pool"),
     "malloc_arena": lambda: _native.malloc_library("arena"),
+    "malloc": _native.malloc_library,
 }
 
 
@@ -41,7 +42,11 @@ def test_the_native_parts_hold_no_python(part: str) -> None:
 
 def test_what_is_preloaded_brings_no_library_that_could_change_the_program() -> None:
     # A preloaded library that needs libstdc++ would start that library's own allocations.
-    for path in (_native.record_library(), _native.malloc_library("pool")):
+    for path in (
+        _native.record_library(),
+        _native.malloc_library("pool"),
+        _native.malloc_library(),
+    ):
         assert "libstdc++" not in needed_libraries(path)
 
 

@@ -226,6 +226,9 @@ void* DebugMalloc::reallocate(void* block, std::size_t size, const void* caller)
     }
     check_call(record, caller, MallocCall::malloc);
     const std::size_t old_size = record->size;
+    if (size == old_size) {
+        return block; // growing to what malloc_usable_size says must not move
+    }
     void* const moved = stack().allocate(size, default_alignment, at(caller));
     if (moved != nullptr) {
         std::memcpy(moved, block, std::min(size, old_size));

@@ -77,7 +77,7 @@ public:
     // As the sized operator delete: the size must be the block's.
     static void deallocate_sized(void* block, std::size_t size, const void* caller,
                                  MallocCall call) noexcept;
-    // Always moves, so that who goes on using the old address is found out.
+    // Moves whenever the size changes, so that who goes on using the old address is found out.
     static void* reallocate(void* block, std::size_t size, const void* caller) noexcept;
     static std::size_t usable_size(void* block) noexcept;
     // Once the C library is up: forks, faults, and the last look when the process ends.

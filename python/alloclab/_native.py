@@ -24,9 +24,12 @@ def record_library() -> Path:
     return _part("lib/liballoclab_record.so")
 
 
-def malloc_library(name: str) -> Path:
-    """Returns the path of one of the lab's own allocators behind malloc ("pool", "arena")."""
-    return _part(f"lib/liballoclab_malloc_{name}.so")
+def malloc_library(name: str = "") -> Path:
+    """Returns the path of one of the lab's own allocators behind malloc ("pool", "arena").
+
+    Without a name it is the library of two faces, which reads ALLOCLAB_MALLOC.
+    """
+    return _part(f"lib/liballoclab_malloc_{name}.so" if name else "lib/liballoclab_malloc.so")
 
 
 def include_dir() -> Path:

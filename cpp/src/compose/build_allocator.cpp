@@ -12,10 +12,7 @@ namespace {
 
 auto all_recipes() {
     return std::array{
-        leaf_recipes(),
-        plugin_recipes(),
-        routing_recipes(),
-        layer_recipes(),
+        leaf_recipes(), plugin_recipes(), routing_recipes(), layer_recipes(), debug_recipes(),
     };
 }
 

@@ -44,6 +44,7 @@ std::span<const Recipe> leaf_recipes();
 std::span<const Recipe> plugin_recipes();
 std::span<const Recipe> routing_recipes();
 std::span<const Recipe> layer_recipes();
+std::span<const Recipe> debug_recipes();
 
 // The recipe of that name, or null.
 const Recipe* find_recipe(std::string_view name);

@@ -21,6 +21,7 @@ from alloclab.allocators.combinators import (
     Stats,
     ThreadLocal,
 )
+from alloclab.allocators.debug import Debug, Guard, Quarantine, Traced
 from alloclab.allocators.leaves import Buddy, PageAllocator, Platform, Slab, Tlsf
 from alloclab.allocators.own import (
     Arena,
@@ -47,6 +48,7 @@ __all__ = [
     "Buddy",
     "Callback",
     "Composed",
+    "Debug",
     "Deterministic",
     "DoubleEnded",
     "FailAfter",
@@ -54,6 +56,7 @@ __all__ = [
     "FrameArena",
     "Freelist",
     "Glibc",
+    "Guard",
     "Jemalloc",
     "JemallocArena",
     "Launch",
@@ -71,12 +74,14 @@ __all__ = [
     "Pool",
     "Preload",
     "Quantizer",
+    "Quarantine",
     "Segregator",
     "Slab",
     "Stats",
     "Tcmalloc",
     "ThreadLocal",
     "Tlsf",
+    "Traced",
     "compile_plugin",
     "from_json",
     "parse",
@@ -119,6 +124,10 @@ KNOWN: dict[str, type[Allocator]] = {
         ThreadLocal,
         Callback,
         Deterministic,
+        Guard,
+        Quarantine,
+        Traced,
+        Debug,
     )
 }
 

@@ -97,15 +97,15 @@ public:
         return memalign(alignment, size);
     }
 
-    // Returns the error instead of setting errno, and leaves `*out` alone where it fails.
+    // Returns the error and leaves `*out` alone where it fails; without memory it sets errno too,
+    // as glibc does.
     static int posix_memalign(void** out, std::size_t alignment, std::size_t size) noexcept {
         if (!is_power_of_two(alignment) || alignment < sizeof(void*)) {
             return EINVAL;
         }
-        const int saved_errno = errno;
         void* const block = allocate_at(alignment, size);
-        errno = saved_errno;
         if (block == nullptr) {
+            errno = ENOMEM;
             return ENOMEM;
         }
         *out = block;

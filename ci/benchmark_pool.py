@@ -24,7 +24,7 @@ from record_workloads import WORKLOADS, prepare_workload, without_output
 
 POOL = al.Pool()
 LIBRARIES = "ALLOCLAB_BENCH_LIBRARIES"
-OTHERS = ("mimalloc 3", "snmalloc", "rpmalloc")  # what the page wants to see beside the pool
+OTHERS = ("mimalloc3", "snmalloc", "rpmalloc")  # what the page wants to see beside the pool
 PROGRAMS = ("cc1plus", "clang", "freeciv")
 MALLOCS = (*PEERS, POOL)
 
@@ -193,9 +193,7 @@ def pool_replays(repeats: int) -> list[Row]:
         ]
         for other in dict.fromkeys([*OTHERS, *extra]):
             what = f"malloc of the pool replaying {name}, against {other}"
-            malloc = next(
-                (extra[key] for key in extra if key in (other, other.replace(" ", ""))), None
-            )
+            malloc = extra.get(other)
             if malloc is None:
                 rows.append(Row(what, "no slower", f"not measured: not in {LIBRARIES}", None))
                 continue

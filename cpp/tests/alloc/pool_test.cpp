@@ -37,7 +37,8 @@ TEST(SizeClasses, every_size_gets_the_smallest_class_that_holds_it) {
         if (class_idx > 1) {
             ASSERT_LT(pool::size_classes.classes[class_idx - 1].block_bytes, size);
         }
-        // Rounding loses at most 16 bytes up to 128, an eighth up to 1 KiB, then less than a unit.
+        // S51. Rounding loses at most 16 bytes up to 128, an eighth up to 1 KiB, then less than a
+        // unit.
         const std::size_t most = size > pool::slab_max_bytes ? pool::unit_bytes - 1
                                                              : std::max<std::size_t>(16, size / 8);
         ASSERT_LE(block_bytes - size, most) << size;
@@ -78,6 +79,18 @@ TEST(Pool, blocks_of_a_new_slab_come_in_address_order) {
         ASSERT_EQ(next, last + 64);
         last = next;
     }
+}
+
+// S54: from the threshold on a block is whole pages, which grow by moving them.
+TEST(Pool, blocks_from_a_mebibyte_on_are_whole_pages) {
+    constexpr std::size_t threshold = std::size_t{1} << 20;
+    Pool<> pool(small_region());
+    pool.deallocate(pool.allocate(pool::small_max_bytes + 1, 16)); // so that pages do not come free
+    void* const below = pool.allocate(threshold - page_bytes + 1, 16);
+    void* const above = pool.allocate(threshold + 1, 16);
+    EXPECT_EQ(pool.usable_size(below), align_up(threshold - page_bytes + 1, pool::unit_bytes));
+    EXPECT_EQ(pool.usable_size(above), threshold + page_bytes);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(above) % page_bytes, 0U);
 }
 
 TEST(Pool, a_small_block_freed_twice_is_noticed_when_it_goes_back_to_its_slab) {

@@ -246,17 +246,39 @@ def test_a_plugin_is_a_part_like_any_other(trace: Path) -> None:
     assert run["damaged_blocks"] == run["failed_allocations"] == 0
 
 
-def test_a_plugin_in_c_is_replayed(tmp_path: Path, trace: Path, checkout: Path) -> None:
+# How each example of docs/plugins is made; a language that is not installed is skipped.
+LANGUAGES = {
+    "c": "gcc -std=c99 -pedantic -Wall -Wextra -Werror -O2 -fPIC -shared -I INCLUDE SOURCE -o OUT",
+    "rs": "rustc --edition 2021 -O -C panic=abort --crate-type cdylib SOURCE -o OUT",
+    "zig": "zig build-lib -dynamic -O ReleaseFast -lc -I INCLUDE -femit-bin=OUT SOURCE",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_in_each_language_is_replayed(
+    language: str, tmp_path: Path, trace: Path, checkout: Path
+) -> None:
     library = tmp_path / "bump.so"
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    assert compiler is not None
-    words = [compiler, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC"]
-    include = f"-I{_native.include_dir()}"
-    source = checkout / "docs" / "plugins" / "bump.c"
-    subprocess.run([*words, "-shared", include, "-o", library, source], check=True)
+    places = {
+        "INCLUDE": str(_native.include_dir()),
+        "SOURCE": str(checkout / "docs" / "plugins" / f"bump.{language}"),
+        "OUT": str(library),
+    }
+    words = [places.get(word, word) for word in LANGUAGES[language].split()]
+    words = [word.replace("=OUT", f"={library}") for word in words]
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    subprocess.run(words, check=True, cwd=tmp_path)
     run = checked(trace, al.Plugin(library))
-    assert run["damaged_blocks"] == run["misaligned_blocks"] == 0
-    assert run["reserved_bytes"] == 1 << 36
+    assert run["damaged_blocks"] == run["misaligned_blocks"] == run["failed_allocations"] == 0
+    assert run["checked_blocks"] > 10_000
+
+
+def test_the_example_in_cpp_is_replayed_from_its_source(trace: Path, checkout: Path) -> None:
+    spec = al.Plugin(checkout / "docs" / "plugins" / "bump.cpp", options={"region_bytes": "16 GiB"})
+    run = checked(trace, spec)
+    assert run["damaged_blocks"] == run["misaligned_blocks"] == run["failed_allocations"] == 0
+    assert run["reserved_bytes"] == 16 << 30
 
 
 def test_live_use_is_refused() -> None:

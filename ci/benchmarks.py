@@ -29,6 +29,7 @@ import benchmark_combine
 import benchmark_debug
 import benchmark_leaves
 import benchmark_live
+import benchmark_plugin
 import benchmark_pool
 import benchmark_simulate
 import fidelity
@@ -218,6 +219,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "combine": benchmark_combine.combine,
     "arena": benchmark_arena.arena,
     "live": benchmark_live.live,
+    "plugin": benchmark_plugin.plugin,
 }
 
 

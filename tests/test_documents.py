@@ -4,6 +4,7 @@
 import ast
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,22 @@ def test_the_scripts_the_documents_name_exist(checkout: Path) -> None:
     for document in documents(checkout):
         for script in re.findall(r"\bci/\w+\.(?:sh|py)\b", document.read_text(encoding="utf-8")):
             assert (checkout / script).is_file(), f"{document.name}: {script}"
+
+
+def test_the_allocator_in_the_readme_runs_as_it_stands(
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not (shutil.which("c++") or shutil.which("g++")):
+        pytest.skip("no C++ compiler")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.chdir(checkout)
+    blocks = code_blocks((checkout / "README.md").read_text(encoding="utf-8"))
+    (example,) = [block for block in blocks if "al.compile(" in block]
+    names: dict[str, object] = {}
+    exec(example, names)
+    table = capsys.readouterr().out
+    assert re.search(r"^Bump#[0-9a-f]{8} .* MB ", table, re.MULTILINE), table

@@ -6,15 +6,12 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import alloclab as al
 from alloclab import _native
-from alloclab.allocators.own import Composed
-from alloclab.allocators.spec import allocator_option, count_option
 from alloclab.errors import ChildFailed, UsageError
 
 # A bump allocator whose every function the tests can replace.
@@ -63,16 +60,6 @@ private:
 ALLOCLAB_PLUGIN(Bump);
 """
 SOME_EVENTS = 300_000
-
-
-@dataclass(frozen=True)
-class BySize(Composed):
-    """Small blocks from one allocator, large ones from another."""
-
-    name = "segregator"
-    small: al.Allocator = allocator_option()
-    large: al.Allocator = allocator_option()
-    threshold: int = count_option("threshold_bytes", 64)
 
 
 @pytest.fixture(autouse=True)
@@ -234,16 +221,17 @@ def test_a_library_that_cannot_be_loaded_is_a_refusal(tmp_path: Path, trace: Pat
 def test_two_plugins_of_one_name_do_not_meet(trace: Path, tmp_path: Path) -> None:
     """Their classes are both called Bump; in one process each keeps its own code."""
     shifted = bump(allocate="used_ += 64;")
-    both = BySize(threshold=64, small=bump(), large=shifted)
+    both = al.Segregator(64, small=bump(), large=shifted)
     run = checked(trace, both)
     assert run["damaged_blocks"] == run["failed_allocations"] == 0
     assert run["reserved_bytes"] == 2 << 36
 
 
 def test_a_plugin_is_a_part_like_any_other(trace: Path) -> None:
-    spec = BySize(threshold=256, small=bump(), large=al.Pool())
+    spec = al.Segregator(256, small=bump(), large=al.Pool())
     run = al.replay(trace, spec, measure=("time", "check"), stop_after=SOME_EVENTS)
     assert run["damaged_blocks"] == run["failed_allocations"] == 0
+    assert al.allocators.from_json(spec.to_json()) == spec
 
 
 # How each example of docs/plugins is made; a language that is not installed is skipped.
@@ -283,4 +271,4 @@ def test_the_example_in_cpp_is_replayed_from_its_source(trace: Path, checkout: P
 
 def test_live_use_is_refused() -> None:
     with pytest.raises(UsageError, match="runs in the replay child only"):
-        al.live(BySize(threshold=64, small=bump(), large=al.Pool()))
+        al.live(al.Segregator(64, small=bump(), large=al.Pool()))

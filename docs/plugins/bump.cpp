@@ -4,6 +4,8 @@
 #include <alloclab/alloc/option_text.hpp>
 #include <alloclab/plugin.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <sys/mman.h>
 
@@ -47,11 +49,24 @@ public:
             return false; // only the newest block can grow
         }
         if (at + old_size == region_ + used_ && new_size != 0) {
+            written_ = std::max(written_, used_);
             used_ = static_cast<std::size_t>(at - region_) + new_size;
         }
         return true;
     }
-    void reset() noexcept { used_ = 0; }
+    // What was never handed out still reads as zero, and is not touched to make it so.
+    void* allocate_zeroed(std::size_t size, std::size_t alignment) noexcept {
+        void* const block = allocate(size, alignment);
+        const std::size_t first = block == nullptr ? 0 : used_ - std::max(size, std::size_t{1});
+        if (block != nullptr && first < written_) {
+            std::memset(block, 0, std::min(size, written_ - first));
+        }
+        return block;
+    }
+    void reset() noexcept {
+        written_ = std::max(written_, used_);
+        used_ = 0;
+    }
     bool owns(const void* block) const noexcept {
         return block >= region_ && block < region_ + used_;
     }
@@ -65,6 +80,7 @@ private:
     char* region_;
     std::size_t region_bytes_;
     std::size_t used_ = 0;
+    std::size_t written_ = 0; // what stands below may hold what an ended block left
 };
 
 ALLOCLAB_PLUGIN(Bump);

@@ -84,6 +84,7 @@ std::span<const SubsystemRow> subsystem_preset(std::string_view name) {
 
 std::vector<std::string_view> known_subsystem_presets() {
     std::vector<std::string_view> names;
+    names.reserve(presets.size());
     for (const Preset& preset : presets) {
         names.push_back(preset.name);
     }

@@ -42,7 +42,9 @@ TEST(Compat, objects_are_typed_and_zeroed) { // S20, S22, S30
     EXPECT_TRUE(is_zero(nodes, 100 * sizeof *nodes));
     Node* const player = OBJ_NEW(Node, "player-object");
     EXPECT_TRUE(is_zero(player, sizeof *player));
-    EXPECT_NE(AST_NEW(Node), nullptr);
+    Node* const leaf = AST_NEW(Node);
+    EXPECT_TRUE(is_zero(leaf, sizeof *leaf));
+    MEM_FREE(allocators_get(ALLOC_SYSTEM_AST), leaf, sizeof *leaf); // needed on malloc only
     VM_FREE(node, sizeof *node);
     VM_FREE(nodes, 100 * sizeof *nodes);
     OBJ_FREE(player, Node);

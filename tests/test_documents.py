@@ -11,6 +11,7 @@ import pytest
 
 import alloclab
 from alloclab import cli
+from alloclab.allocators import KNOWN, OwnAllocator
 
 
 def documents(checkout: Path) -> list[Path]:
@@ -88,3 +89,33 @@ def test_the_allocator_in_the_readme_runs_as_it_stands(
     exec(example, names)
     table = capsys.readouterr().out
     assert re.search(r"^Bump#[0-9a-f]{8} .* MB ", table, re.MULTILINE), table
+
+
+def own_allocators() -> list[type[OwnAllocator]]:
+    return [kind for kind in KNOWN.values() if issubclass(kind, OwnAllocator)]
+
+
+def test_every_allocator_has_a_document_and_a_line_in_the_index(checkout: Path) -> None:
+    folder = checkout / "docs" / "allocators"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    for kind in own_allocators():
+        name = kind.__name__
+        line = re.search(rf"^\| \[{name}\]\((\S+)\) \| `al\.{name}\(", index, re.MULTILINE)
+        assert line, f"{name} is not in docs/allocators/README.md"
+        document = (folder / line[1]).read_text(encoding="utf-8")
+        assert re.search(rf"\b{name}\b", document), f"{line[1]}: no {name}"
+
+
+def test_every_allocator_passes_the_conformance_suite(checkout: Path) -> None:
+    tests = checkout / "cpp" / "tests"
+    cases = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [*tests.rglob("*_cases.hpp"), *tests.rglob("*conformance*.cpp")]
+    )
+    # One refuses everything; of the last two, one is the user's own and one a stack of others.
+    exempt = {"Null", "Plugin", "Debug"}
+    named = {"Traced": "Trace"}
+    for kind in own_allocators():
+        name = named.get(kind.__name__, kind.__name__)
+        if name not in exempt:
+            assert re.search(rf"\b{name}(Case|<|>)", cases), f"{name} has no conformance case"

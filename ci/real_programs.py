@@ -30,7 +30,7 @@ REDIS_LOAD = "for i = 1, 20000 do redis.call('lpush', 'k' .. (i % 97), i) end re
 
 PROGRAMS: dict[str, list[str]] = {
     "g++": ["g++", "-std=c++17", "-O1", "-S", "-o", "-", str(BIG)],
-    "clang++": ["clang++", "-std=c++17", "-O1", "-S", "-o", "-", str(BIG)],
+    "clang++-14": ["clang++-14", "-std=c++17", "-O1", "-S", "-o", "-", str(BIG)],
     "python3": ["python3", "-c", PYTHON],
     "lua5.4": ["lua5.4", "-e", LUA],
     "git": ["git", "-C", str(ROOT), "log", "--stat", "-50"],

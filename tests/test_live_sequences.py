@@ -46,6 +46,9 @@ SPECS: list[al.Allocator] = [
     al.ThreadLocal(al.Pool()),
     al.Callback(al.Tlsf()),
     al.Deterministic(al.Arena()),
+    al.Traced(al.Pool()),
+    al.Guard(al.Pool()),
+    al.Quarantine(al.Pool()),
     al.Limit(al.Stats(al.Segregator(256, small=al.Slab(), large=al.Tlsf())), "64 KiB"),
 ]
 SIZES = st.one_of(st.integers(0, 200), st.sampled_from([255, 256, 1024, 4096, 5000, 70_000]))

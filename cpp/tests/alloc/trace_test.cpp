@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -220,6 +221,19 @@ TEST_F(TraceTest, memory_used_again_after_a_reset_is_no_defect) {
         trace.reset();
     }
     EXPECT_TRUE(defects_.all.empty());
+}
+#endif
+
+#ifdef ALLOCLAB_HAS_ASAN
+TEST(TraceDeath, a_read_after_reset_traps_under_address_sanitizer) { // row R70
+    EXPECT_DEATH(
+        {
+            Trace<Arena<>> trace;
+            auto* const borrowed = static_cast<volatile char*>(trace.allocate(100, 16));
+            trace.reset();
+            std::_Exit(borrowed[20]);
+        },
+        "use-after-poison");
 }
 #endif
 

@@ -33,7 +33,7 @@ namespace {
 
 // "stats_size_up_to_<bytes>_ops", zero terminated.
 struct ClassName {
-    char text[40] = "stats_size_up_to_";
+    char text[48] = "stats_size_up_to_";
 
     explicit ClassName(std::size_t class_idx) noexcept {
         const std::uint64_t largest =

@@ -90,6 +90,8 @@ using Face = MallocFace<Backend>;
 [[gnu::constructor]] void begin_process() {
     if (is_debug()) {
         DebugMalloc::watch_process();
+    } else {
+        begin_pool_process();
     }
 }
 [[gnu::destructor]] void end_process() {

@@ -7,6 +7,10 @@ namespace {
 
 using Face = MallocFace<PoolBackend>;
 
+[[gnu::constructor]] void begin_process() {
+    begin_pool_process();
+}
+
 } // namespace
 
 #include "malloc_symbols.hpp"

@@ -77,8 +77,9 @@ void start_background() {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-// Not before the C library is ready for threads.
-[[gnu::constructor]] void start_background_once() {
+// For a library's constructor: not before the C library is ready for threads. Where the pool is not
+// what answers malloc this is not called, for it puts a block into the cache.
+void begin_pool_process() {
     cache.deallocate(heap, cache.allocate(heap, 1)); // reads the options, if nobody has yet
     start_background();
 }

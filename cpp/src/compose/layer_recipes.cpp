@@ -13,6 +13,7 @@
 #include <alloclab/alloc/stats.hpp>
 #include <alloclab/alloc/thread_local.hpp>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 
@@ -131,9 +132,19 @@ struct MakeFromSpec {
     }
 };
 
+bool contains(const AllocatorSpec& spec, std::string_view name) {
+    return spec.name == name ||
+           std::any_of(spec.children.begin(), spec.children.end(),
+                       [&](const AllocatorChild& child) { return contains(child.spec, name); });
+}
+
 AnyAllocator build_thread_local(const char* name, SpecReader& reader) {
     const auto options = reader.options<ThreadLocalOptions>();
     MakeFromSpec make{reader.child_spec("upstream"), reader.path_of("upstream")};
+    if (contains(make.spec, "mimalloc_heap")) {
+        reader.refuse_child("upstream", "mimalloc_heap ends with the thread that made it, and "
+                                        "thread_local hands its parts on");
+    }
     Capabilities offered = Capabilities::of(build_node(make.spec, make.path));
     offered.usable_size = true; // it keeps the sizes itself
     return erase_narrowed<ThreadLocal<AnyAllocator, OsPageSource, MakeFromSpec>>(

@@ -42,7 +42,7 @@ bool MimallocHeapOptions::set(std::string_view name, std::string_view value) noe
 }
 
 MimallocHeap::MimallocHeap(const Options& options)
-    : mimalloc_(load(options.library)), heap_(mimalloc_.heap_new()), owner_(::pthread_self()) {
+    : mimalloc_(load(options.library)), heap_(mimalloc_.heap_new()), owner_(this_thread_serial()) {
     if (heap_ == nullptr) {
         throw Error("mimalloc_heap: mi_heap_new gave no heap");
     }
@@ -67,7 +67,7 @@ void MimallocHeap::reset() noexcept {
     mimalloc_.heap_destroy(heap_);
     heap_ = mimalloc_.heap_new();
     if (heap_ == nullptr) {
-        owner_ = pthread_t{}; // nobody's: every call is refused from here on
+        owner_ = 0; // nobody's: every call is refused from here on
     }
 }
 

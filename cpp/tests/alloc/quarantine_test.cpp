@@ -39,6 +39,26 @@ TEST(Quarantine, a_freed_block_is_filled_and_not_used_again_for_as_many_frees_as
     EXPECT_EQ(quarantine.waiting_blocks(), 64U) << "the first has left";
 }
 
+TEST(Quarantine, a_rewind_forgets_what_waits_in_the_memory_it_ends) {
+    Defects defects;
+    Quarantine<Arena<>> quarantine;
+    quarantine.set_defect_handler(defects.handler());
+    const auto point = quarantine.mark();
+    void* const freed = quarantine.allocate(64, 16);
+    ASSERT_NE(quarantine.allocate(64, 16), nullptr); // so that the freed one is not the newest
+    quarantine.deallocate(freed, 64, 16);
+    EXPECT_EQ(quarantine.waiting_blocks(), 1U);
+    EXPECT_TRUE(quarantine.rewind(point));
+    EXPECT_EQ(quarantine.waiting_blocks(), 0U);
+    void* const again = quarantine.allocate(64, 16);
+    ASSERT_EQ(again, freed);
+    std::memset(again, 1, 64);
+    EXPECT_TRUE(quarantine.check_waiting());
+    quarantine.drain();
+    EXPECT_TRUE(defects.all.empty());
+    EXPECT_EQ(*static_cast<char*>(again), 1);
+}
+
 TEST(Quarantine, a_write_to_a_freed_block_is_found_when_it_leaves) {
     Defects defects;
     Quarantined quarantine(limits(4));

@@ -80,6 +80,10 @@ TEST(build_allocator, names_the_place_of_what_it_refuses) {
               "allocator arena: option \"colour\" is unknown or cannot be \"blue\"");
     EXPECT_EQ(refusal(R"({"allocator": "pool", "children": {"small": {"allocator": "null"}}})"),
               "allocator pool: child \"small\" is unknown");
+    EXPECT_NE(refusal(R"({"allocator": "thread_local", "children": {"upstream": {"allocator":
+                         "locked", "children": {"upstream": {"allocator": "mimalloc_heap"}}}}})")
+                  .find("mimalloc_heap ends with the thread that made it"),
+              std::string::npos);
     EXPECT_NE(refusal(R"({"allocator": "jam"})").find("\"jam\" is unknown; known: "),
               std::string::npos);
 }

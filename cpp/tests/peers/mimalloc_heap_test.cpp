@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <optional>
 #include <thread>
 
 namespace alloclab {
@@ -46,6 +47,26 @@ TEST(MimallocHeap, another_thread_may_free_but_gets_no_block) {
     other.join();
     EXPECT_EQ(heap.stats().refused_calls, 3U);
     EXPECT_NE(heap.allocate(100, 16), nullptr);
+}
+
+// pthread_t is given to the next thread; a heap is not.
+TEST(MimallocHeap, outlives_its_thread_without_a_call_into_the_heap_that_ended) {
+    std::optional<MimallocHeap> heap;
+    void* block = nullptr;
+    std::thread([&] {
+        heap.emplace();
+        block = heap->allocate(100, 16);
+    }).join();
+    ASSERT_NE(block, nullptr);
+    for (int next = 0; next < 4; ++next) {
+        std::thread([&] {
+            EXPECT_EQ(heap->allocate(100, 16), nullptr);
+            EXPECT_FALSE(heap->owns(block));
+            heap->reset();
+        }).join();
+    }
+    EXPECT_EQ(heap->stats().refused_calls, 8U);
+    heap->deallocate(block, 100, 16);
 }
 
 TEST(MimallocHeap, leaves_the_malloc_of_the_process_alone) {

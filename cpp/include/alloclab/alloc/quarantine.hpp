@@ -76,6 +76,11 @@ public:
         oldest_ = newest_ = waiting_bytes_ = 0;
         this->upstream_.reset();
     }
+    // What waits is given back first: memory that ends here is not looked at later.
+    auto rewind(const auto& to) noexcept requires Marking<A> {
+        drain();
+        return this->upstream_.rewind(to);
+    }
     auto stats() const noexcept requires Reporting<A> {
         auto stats = this->upstream_.stats();
         const std::size_t own_bytes = ring_ != nullptr ? ring_bytes() : 0;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <alloclab/alloc/concept.hpp>
+#include <alloclab/alloc/thread_serial.hpp>
 #include <alloclab/peers/shared_library.hpp>
 
 #include <cstddef>
-#include <pthread.h>
+#include <cstdint>
 
 namespace alloclab {
 
@@ -48,8 +49,9 @@ struct MimallocFunctions {
 
 // A heap of its own in mimalloc, beside the process's malloc; a reset destroys it and makes
 // another. mimalloc lets only the thread that made a heap allocate from it: any other gets null,
-// counted; blocks may be freed by any. Destroyed by another thread than its own, it leaves its
-// memory behind. See docs/allocators/mimalloc_heap.md.
+// counted; blocks may be freed by any. When that thread ends mimalloc takes the heap apart, and its
+// blocks live on. Destroyed by another thread than its own, it leaves its memory behind. See
+// docs/allocators/mimalloc_heap.md.
 class MimallocHeap {
 public:
     using Options = MimallocHeapOptions;
@@ -98,12 +100,12 @@ public:
 private:
     // Blocks of up to 8 bytes are aligned to 8 only.
     static std::size_t class_size(std::size_t size) noexcept { return size > 16 ? size : 16; }
-    bool is_own_thread() const noexcept { return ::pthread_self() == owner_; }
+    bool is_own_thread() const noexcept { return this_thread_serial() == owner_; }
     void* refuse() noexcept;
 
     MimallocFunctions mimalloc_;
     void* heap_ = nullptr; // null where mimalloc could not make another at a reset
-    pthread_t owner_;
+    std::uint64_t owner_;  // serial of the thread; 0: nobody
     std::size_t refused_calls_ = 0;
 };
 

@@ -13,16 +13,16 @@ namespace alloclab {
 // Blocks of no bytes: addresses, each used once, in a range nobody can read or write.
 class EmptyBlocks {
 public:
-    // Null when the range is used up, or there is none.
+    // Null when the range is used up, there is none, or the alignment would waste too much of it.
     void* allocate(std::size_t, std::size_t alignment) noexcept {
-        if (base_ == nullptr && !open()) {
+        if (alignment > max_alignment || (base_ == nullptr && !open())) {
             return nullptr;
         }
         const std::size_t step = alignment > 16 ? alignment : 16;
         const std::uintptr_t next =
             align_up(reinterpret_cast<std::uintptr_t>(base_) + used_bytes_, step);
         const std::size_t offset = next - reinterpret_cast<std::uintptr_t>(base_);
-        if (offset >= range_bytes - step) {
+        if (offset > range_bytes - step) {
             return nullptr;
         }
         used_bytes_ = offset + step;
@@ -35,6 +35,7 @@ public:
 
 private:
     static constexpr std::size_t range_bytes = std::size_t{64} << 30;
+    static constexpr std::size_t max_alignment = std::size_t{1} << 24;
 
     bool open() noexcept {
         void* const memory = ::mmap(nullptr, range_bytes, PROT_NONE,

@@ -29,7 +29,34 @@ const Recipe* find_recipe(std::string_view name) {
     return nullptr;
 }
 
+namespace {
+
+// Bucketizers within bucketizers multiply: a short spec must not build without end.
+constexpr std::size_t max_nodes = std::size_t{1} << 16;
+thread_local std::size_t node_count = 0;
+thread_local std::size_t node_depth = 0;
+
+class CountedNode {
+public:
+    explicit CountedNode(const std::string& path) {
+        if (node_depth == 0) {
+            node_count = 0;
+        }
+        if (++node_count > max_nodes) {
+            throw Error("allocator " + path + ": more than " + std::to_string(max_nodes) +
+                        " allocators in one stack");
+        }
+        ++node_depth;
+    }
+    ~CountedNode() { --node_depth; }
+    CountedNode(const CountedNode&) = delete;
+    CountedNode& operator=(const CountedNode&) = delete;
+};
+
+} // namespace
+
 AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path) {
+    const CountedNode counted(path);
     if (const Recipe* const recipe = find_recipe(spec.name)) {
         SpecReader reader(spec, path);
         AnyAllocator built = recipe->build(recipe->name, reader);

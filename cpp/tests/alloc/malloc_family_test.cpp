@@ -136,6 +136,15 @@ TEST(MallocFamily, aligned_blocks_are_aligned_whole_and_freed_like_others) {
     }
 }
 
+TEST(MallocFamily, an_alignment_beyond_reason_spoils_nothing_for_blocks_of_nothing) {
+    void* const huge = ::memalign(std::size_t{1} << 40, 0);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(huge) % (std::size_t{1} << 40), 0U);
+    std::free(huge);
+    void* const small = std::malloc(0);
+    EXPECT_NE(small, nullptr);
+    std::free(small);
+}
+
 TEST(MallocFamily, posix_memalign_returns_its_error_and_keeps_errno_and_the_pointer) {
     void* block = &block;
     errno = 99;

@@ -97,5 +97,12 @@ TEST(MappingTable, agrees_with_an_ordered_map_through_a_random_life) {
     EXPECT_EQ(table.table_bytes(), 0U);
 }
 
+TEST(PageAllocator, resizes_no_block_it_does_not_know) {
+    PageAllocator<> pages;
+    char other = 0;
+    EXPECT_FALSE(pages.resize(&other, 1, SIZE_MAX, 16));
+    EXPECT_FALSE(pages.resize(&other, 1, 100, 16));
+}
+
 } // namespace
 } // namespace alloclab

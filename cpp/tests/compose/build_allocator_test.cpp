@@ -88,6 +88,16 @@ TEST(build_allocator, names_the_place_of_what_it_refuses) {
               std::string::npos);
 }
 
+TEST(build_allocator, refuses_a_short_spec_of_endless_allocators) {
+    std::string json = R"({"allocator": "freelist"})";
+    for (int level = 0; level < 6; ++level) {
+        json = R"({"allocator": "bucketizer", "options": {"min_bytes": "1", "max_bytes": "4096",
+                   "step_bytes": "16"}, "children": {"upstream": )" +
+               json + "}}";
+    }
+    EXPECT_NE(refusal(json).find("allocators in one stack"), std::string::npos) << refusal(json);
+}
+
 TEST(parse_allocator_spec, refuses_what_is_no_spec) {
     for (const char* text :
          {"", "[]", "{", "null", "{\"allocator\": 3}", R"({"allocator": "arena", "options": []})",

@@ -93,7 +93,8 @@ public:
 
     // Returns whether the new size takes as many pages as the block has.
     bool resize(void* block, std::size_t old_size, std::size_t new_size, std::size_t) noexcept {
-        if (mapped_bytes_for(new_size) != table_.find(block)) {
+        const std::size_t bytes = table_.find(block);
+        if (bytes == 0 || mapped_bytes_for(new_size) != bytes) {
             return false;
         }
         requested_live_bytes_ += new_size - old_size;

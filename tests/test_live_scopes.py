@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import warnings
@@ -232,3 +233,58 @@ def test_a_worker_starts_with_no_request() -> None:  # L8
     worker.join()
     scopes.exit_request_scope(request)
     assert seen == [None, None]
+
+
+def test_any_thread_may_allocate_outside_of_a_request() -> None:  # L3, L8
+    scopes = al.RequestScopes()
+    blocks = [scopes.allocate(64)]
+    threads = [
+        threading.Thread(target=lambda: blocks.append(scopes.allocate(64))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({block.address for block in blocks}) == 9
+    assert scopes.heap_fallback_count == 9
+
+
+def test_a_task_begun_within_a_request_has_none() -> None:  # L8
+    scopes = al.RequestScopes()
+
+    async def child(parent: al.ScopeId) -> None:
+        assert scopes.current is None
+        with pytest.raises(al.ScopeOrderError, match="no open request scope"):
+            scopes.exit_request_scope(parent)
+        own = scopes.enter_request_scope()
+        scopes.allocate(8)
+        await asyncio.sleep(0)
+        scopes.exit_request_scope(own)
+
+    async def main() -> None:
+        request = scopes.enter_request_scope()
+        block = scopes.allocate(8)
+        await asyncio.gather(child(request), child(request))
+        await asyncio.to_thread(lambda: scopes.allocate(8))
+        assert block.is_live
+        scopes.exit_request_scope(request)
+
+    asyncio.run(main())
+    assert scopes.heap_fallback_count == 1
+
+
+def test_a_task_begun_within_a_scope_has_none() -> None:
+    async def child() -> None:
+        with pytest.raises(al.ScopeOrderError, match="no scope is open"):
+            al.current_scope()
+        with al.arena("inner") as inner:
+            inner.allocate(8)
+            assert al.current_scope() is inner
+
+    async def main() -> None:
+        with al.arena("outer") as outer:
+            outer.allocate(8)
+            await asyncio.create_task(child())
+            assert al.current_scope() is outer
+
+    asyncio.run(main())

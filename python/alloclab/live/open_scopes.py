@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,43 @@ from alloclab.errors import ScopeOrderError
 if TYPE_CHECKING:
     from alloclab.live.allocator import LiveAllocator
 
-_open: ContextVar[tuple[LiveAllocator, ...]] = ContextVar("alloclab_open_scopes", default=())
+
+class ScopeStack:
+    """The scopes the running thread or task has open, outermost first.
+
+    A task begins with a copy of its maker's context, and so would hold scopes that may end while it
+    runs: who opened them stands beside them, and nobody else sees them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._open: ContextVar[tuple[object, tuple[LiveAllocator, ...]]] = ContextVar(
+            name, default=(None, ())
+        )
+
+    def get(self) -> tuple[LiveAllocator, ...]:
+        """Returns the open scopes."""
+        owner, scopes = self._open.get()
+        return scopes if scopes and owner == _running() else ()
+
+    def set(self, scopes: tuple[LiveAllocator, ...]) -> None:
+        """Makes these the open ones."""
+        self._open.set((_running(), scopes))
+
+
+def _running() -> object:
+    """Returns what tells this thread and this task of asyncio from all others."""
+    asyncio = sys.modules.get("asyncio")
+    thread = threading.get_ident()
+    if asyncio is None:
+        return thread, None
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs
+        task = None
+    return thread, None if task is None else weakref.ref(task)
+
+
+_open = ScopeStack("alloclab_open_scopes")
 
 
 def all_open() -> tuple[LiveAllocator, ...]:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+import threading
 from typing import NewType
 
 from alloclab._core import Block
-from alloclab.allocators import Allocator, Arena, Pool
+from alloclab.allocators import Allocator, Arena, Locked, Pool
 from alloclab.errors import ScopeOrderError
 from alloclab.live.allocator import DEFAULT_ALIGNMENT, LiveAllocator
+from alloclab.live.open_scopes import ScopeStack
 
 ScopeId = NewType("ScopeId", int)
 
@@ -17,7 +18,8 @@ ScopeId = NewType("ScopeId", int)
 class RequestScopes:
     """Opens and closes an arena for each request.
 
-    Each thread and task starts with no scope open. Ids grow and are never reused.
+    Each thread, and each task of asyncio, starts with no scope open, also when it is begun within
+    one. Ids grow and are never reused.
 
     Args:
         spec: the arena of a request.
@@ -29,8 +31,9 @@ class RequestScopes:
         self.spec = Arena() if spec is None else spec
         self.strict = strict
         self.heap_fallback_count = 0
-        self._open: ContextVar[tuple[LiveAllocator, ...]] = ContextVar("requests", default=())
+        self._open = ScopeStack("requests")
         self._heap: LiveAllocator | None = None
+        self._heap_lock = threading.Lock()
 
     def enter_request_scope(self, name: str = "request") -> ScopeId:
         """Opens a scope within the innermost one and returns its id."""
@@ -68,15 +71,17 @@ class RequestScopes:
         self, size: int, alignment: int = DEFAULT_ALIGNMENT, tag: str | None = None
     ) -> Block:
         """Returns a block of the current request's arena; outside of every request one of the heap,
-        counted in `heap_fallback_count`.
+        counted in `heap_fallback_count`, which serves any thread.
         """
-        scope = self.current
-        if scope is None:
+        scope = self.current or self._fall_back()
+        return scope.allocate(size, alignment, tag)
+
+    def _fall_back(self) -> LiveAllocator:
+        with self._heap_lock:
             self.heap_fallback_count += 1
             if self._heap is None:
-                self._heap = LiveAllocator(Pool(), name="outside requests")
-            scope = self._heap
-        return scope.allocate(size, alignment, tag)
+                self._heap = LiveAllocator(Locked(Pool()), name="outside requests")
+            return self._heap
 
 
 def _close_all(scopes: tuple[LiveAllocator, ...]) -> None:

@@ -82,6 +82,17 @@ def test_a_live_allocator_cannot_be_copied_or_pickled() -> None:  # R22
             make_another(arena)
 
 
+def test_a_block_is_given_by_an_allocator_only() -> None:
+    arena = al.live(al.Arena())
+    for given in (arena.allocate(8), arena.mark()):
+        with pytest.raises(TypeError, match="not made or copied"):
+            type(given).__new__(type(given))
+        with pytest.raises(TypeError):
+            copy.copy(given)
+        with pytest.raises(TypeError, match="not safe"):
+            object.__new__(type(given))
+
+
 def test_a_reset_ends_every_block() -> None:  # S35
     arena = al.live(al.Arena())
     blocks = [arena.allocate(64) for _ in range(10)]
@@ -157,6 +168,35 @@ def test_a_block_older_than_a_mark_keeps_its_bytes_until_the_mark_is_gone() -> N
     assert arena.stats()["used_bytes"] == used_bytes
     arena.rewind(mark)
     assert arena.stats()["used_bytes"] == used_bytes
+
+
+def test_a_block_older_than_a_mark_does_not_grow_into_what_a_rewind_ends() -> None:
+    arena = al.live(al.Arena())
+    old = arena.allocate(64)
+    with memoryview(old) as view:
+        view[:] = b"a" * 64
+    mark = arena.mark()
+    assert not arena.resize(old, 4096)
+    assert len(old) == 64
+    moved = arena.reallocate(old, 4096)
+    assert not old.is_live
+    assert bytes(moved)[:64] == b"a" * 64
+    arena.rewind(mark)
+    assert not moved.is_live
+
+
+def test_a_block_older_than_a_mark_does_not_shrink_below_it() -> None:
+    arena = al.live(al.Arena())
+    arena.mark()
+    young = arena.allocate(64)
+    assert arena.resize(young, 4096)
+    mark = arena.mark()
+    assert not arena.resize(young, 32)
+    assert arena.resize(young, 4096)
+    after = arena.allocate(1024)
+    arena.rewind(mark)
+    assert not after.is_live
+    assert arena.allocate(1024).address >= young.address + 4096
 
 
 def test_a_capability_an_allocator_has_not_is_no_attribute() -> None:
@@ -259,6 +299,17 @@ def test_an_array_has_the_shape_and_type_asked_for(dtype: object) -> None:
     assert array.flags.writeable and array.flags.aligned
     assert not array.view("u1").any()
     assert arena.array(0).size == 0
+
+
+@pytest.mark.parametrize("shape", [np.int64(5), (np.int32(2), 3), [4, 2], np.array([2, 2])])
+def test_a_shape_is_whole_numbers_of_any_kind(shape: object) -> None:
+    array = al.live(al.Pool()).array(shape)  # type: ignore[arg-type]
+    assert array.shape == np.zeros(shape).shape  # type: ignore[call-overload]
+
+
+def test_a_shape_of_a_real_number_is_a_mistake() -> None:
+    with pytest.raises(TypeError):
+        al.live(al.Pool()).array((2.5,))  # type: ignore[arg-type]
 
 
 def test_an_array_can_be_aligned_to_a_cache_line() -> None:

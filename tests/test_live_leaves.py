@@ -112,5 +112,5 @@ def test_jemalloc_live_says_what_the_process_needs_or_works() -> None:
             block = arena.allocate(100, 64)
             assert block.address % 64 == 0
             arena.deallocate(block)
-    except al.Error as error:
+    except al.UsageError as error:
         assert "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=2048" in str(error)

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 import alloclab as al
+from alloclab import _core
 
 
 def test_a_traced_block_knows_its_line_and_tag() -> None:  # S2, S3
@@ -128,3 +133,69 @@ def test_an_error_in_the_callback_is_the_callers() -> None:
     pool.allocate(8)
     with pytest.raises(RuntimeError, match="2 events"):
         pool.flush_events()
+
+
+def test_what_ends_after_the_close_is_told_by_a_flush() -> None:  # S53
+    told: list[int] = []
+    heap = al.live(al.Pool(), on_events=lambda rows: told.extend(rows["kind"]), on_escape="extend")
+    kept = heap.array(10)
+    heap.close()
+    assert [al.EVENT_KINDS[kind] for kind in told] == ["allocate"]
+    del kept
+    heap.flush_events()
+    assert [al.EVENT_KINDS[kind] for kind in told] == ["allocate", "deallocate"]
+
+
+def checking_owner() -> _core.LiveHeap:
+    pool = {"allocator": "pool", "options": {}}
+    trace = {"allocator": "trace", "options": {"check_owner": "true"}}
+    return _core.LiveHeap(json.dumps({**trace, "children": {"upstream": pool}}))
+
+
+def in_a_thread(call: Callable[[], object]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call).result()
+
+
+def test_a_thread_that_takes_an_allocator_over_takes_its_trace_too() -> None:  # S47
+    heap = checking_owner()
+
+    def work() -> None:
+        heap.adopt_thread()
+        block = heap.allocate(64)
+        heap.deallocate(block)
+
+    in_a_thread(work)
+    with pytest.raises(al.WrongThread):
+        heap.allocate(64)
+    heap.adopt_thread()
+    heap.deallocate(heap.allocate(64))
+
+
+def test_the_last_look_may_end_in_another_thread(capfd: pytest.CaptureFixture[str]) -> None:
+    heap = checking_owner()
+    looks = [memoryview(heap.allocate(64))]
+    assert not heap.close()
+    in_a_thread(looks.clear)
+    assert heap.close()
+    heaps = [checking_owner()]
+    heaps[0].allocate(64)
+    in_a_thread(heaps.clear)
+    assert capfd.readouterr().err == ""
+
+
+def test_the_next_thread_of_an_ended_ones_id_is_another() -> None:  # S47
+    heaps: list[al.LiveAllocator] = []
+    errors: list[str] = []
+
+    def use() -> None:
+        try:
+            heaps[0].allocate(64)
+        except al.WrongThread as error:
+            errors.append(str(error))
+
+    for work in (lambda: heaps.append(al.live(al.Arena())), *[use] * 20):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert len(errors) == 20

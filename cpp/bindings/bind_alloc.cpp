@@ -201,13 +201,23 @@ void release_buffer(PyObject* self, Py_buffer* /*view*/) {
     py::cast<Block&>(py::handle(self)).end_export();
 }
 
+// Only this module makes them: one made by `__new__` alone, as copying does, would hold no object.
+PyObject* refuse_new(PyTypeObject* type, PyObject* /*arguments*/, PyObject* /*keywords*/) {
+    PyErr_Format(PyExc_TypeError, "a %s is given by an allocator, not made or copied",
+                 type->tp_name);
+    return nullptr;
+}
+
 void bind_block(py::module_& module) {
     // pybind11's own buffer protocol has no word for the end of a look.
     const py::custom_type_setup buffers([](PyHeapTypeObject* type) {
         type->as_buffer.bf_getbuffer = get_buffer;
         type->as_buffer.bf_releasebuffer = release_buffer;
         type->ht_type.tp_as_buffer = &type->as_buffer;
+        type->ht_type.tp_new = refuse_new;
     });
+    const py::custom_type_setup not_made(
+        [](PyHeapTypeObject* type) { type->ht_type.tp_new = refuse_new; });
     py::class_<Block>(module, "Block", buffers)
         .def_property_readonly(
             "address",
@@ -224,7 +234,8 @@ void bind_block(py::module_& module) {
                           self.is_live() ? "" : ", ended");
             return std::string(text);
         });
-    py::class_<LiveMark>(module, "LiveMark").def_readonly("next_serial", &LiveMark::next_serial);
+    py::class_<LiveMark>(module, "LiveMark", not_made)
+        .def_readonly("next_serial", &LiveMark::next_serial);
 }
 
 void bind_capabilities(py::class_<LiveHeap, std::shared_ptr<LiveHeap>>& heap) {

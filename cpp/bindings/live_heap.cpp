@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "live_heap.hpp"
 
+#include <alloclab/alloc/thread_serial.hpp>
 #include <alloclab/base/units.hpp>
 
 #include <pybind11/pybind11.h>
@@ -11,9 +12,10 @@ namespace alloclab::bindings {
 
 LiveHeap::LiveHeap(AnyAllocator allocator, std::shared_ptr<void> keeper)
     : keeper_(std::move(keeper)), allocator_(std::move(allocator)),
-      owner_thread_(PyThread_get_thread_ident()), is_thread_bound_(!allocator_->is_thread_safe()) {}
+      owner_thread_(this_thread_serial()), is_thread_bound_(!allocator_->is_thread_safe()) {}
 
 LiveHeap::~LiveHeap() {
+    adopt_thread(); // the last reference may go anywhere
     drain();
     unwatch();
 }
@@ -28,11 +30,14 @@ void LiveHeap::unwatch() noexcept {
 }
 
 bool LiveHeap::is_own_thread() const noexcept {
-    return !is_thread_bound_ || PyThread_get_thread_ident() == owner_thread_;
+    return !is_thread_bound_ || this_thread_serial() == owner_thread_;
 }
 
 void LiveHeap::adopt_thread() noexcept {
-    owner_thread_ = PyThread_get_thread_ident();
+    owner_thread_ = this_thread_serial();
+    if (trace_ != nullptr) {
+        trace_->adopt_thread();
+    }
 }
 
 AnyAllocator& LiveHeap::enter() {
@@ -168,7 +173,10 @@ bool LiveHeap::resize(Block& block, std::size_t new_size) {
         throw LiveError("ArenaEscapeError", "the block cannot change its size while it is looked "
                                             "at through a buffer");
     }
-    if (!enter().resize(block.address_, block.size_, new_size, block.alignment_)) {
+    AnyAllocator& allocator = enter();
+    // A rewind would give away what the block grew over, or no longer find what it gave up.
+    const bool is_held = new_size != block.size_ && is_held_by_mark(block.serial_);
+    if (is_held || !allocator.resize(block.address_, block.size_, new_size, block.alignment_)) {
         return false;
     }
     block.size_ = new_size;
@@ -283,6 +291,7 @@ bool LiveHeap::close() {
 
 void LiveHeap::finish_closing() noexcept {
     if (is_closed_ && oldest_ == nullptr && foreign_count_ == 0 && allocator_) {
+        adopt_thread(); // the last look may end anywhere
         drain();
         unwatch();
         allocator_.reset();

@@ -53,7 +53,8 @@ public:
     // The handle's block is freed unless a mark taken later holds it. Throws: LiveError when it is
     // ended, looked at, or another heap's.
     void deallocate(Block& block);
-    // Returns false, having changed nothing, where the allocator cannot in place.
+    // Returns false, having changed nothing, where the allocator cannot in place, and for a block
+    // older than a mark, which a rewind has to find as it was.
     bool resize(Block& block, std::size_t new_size);
 
     // The same without handles: nothing is checked, and closing ends these blocks unasked.
@@ -153,7 +154,7 @@ private:
     std::uint64_t allocation_count_ = 0;
     std::size_t foreign_count_ = 0;
     std::size_t foreign_bytes_ = 0;
-    unsigned long owner_thread_;
+    std::uint64_t owner_thread_; // its serial
     bool is_thread_bound_;
     bool is_closed_ = false;
 };

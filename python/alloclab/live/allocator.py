@@ -6,9 +6,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable
+import operator
+import os
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +26,13 @@ from alloclab._core import (
     tag_text,
 )
 from alloclab.allocators import Allocator
-from alloclab.errors import ArenaEscapeError, UsageError
+from alloclab.errors import ArenaEscapeError, Error, UsageError
 from alloclab.live import open_scopes
 from alloclab.live.capability import capability
 
 DEFAULT_ALIGNMENT = 16
 OnEscape = Literal["error", "extend"]
-Shape = int | tuple[int, ...]
+Shape = SupportsIndex | Iterable[SupportsIndex]
 
 # What `kind` says of an event.
 EVENT_KINDS = (
@@ -90,7 +92,7 @@ class LiveAllocator:
         self.id = next(next_id)
         self.on_escape = on_escape
         if heap is None:
-            heap = LiveHeap(json.dumps(spec.core_spec()), traced, on_events)
+            heap = _build(spec, traced, on_events)
         self._heap = heap
         self.capabilities = frozenset(self._heap.capabilities)
         self._last_stats: dict[str, int] = {}
@@ -122,7 +124,8 @@ class LiveAllocator:
         """Returns a block of at least `size` bytes at a multiple of `alignment`.
 
         A memoryview of it is its memory. The tag, and the line of this call, reach allocators that
-        keep them (Trace).
+        keep them (Trace). The text of a tag is kept for the life of the process, once for all
+        blocks that have it: a tag is a kind of block, not the name of one.
 
         Raises:
             MemoryError: the allocator refuses.
@@ -156,7 +159,7 @@ class LiveAllocator:
         kind = np.dtype(dtype)
         if kind.hasobject or kind.itemsize == 0:
             raise UsageError(f"an array of {kind!r} does not hold bytes")
-        extents = (shape,) if isinstance(shape, int) else tuple(shape)
+        extents = _extents(shape)
         bytes_wanted = math.prod(extents) * kind.itemsize
         block = self._heap.allocate(bytes_wanted, max(alignment, kind.alignment), tag, zeroed)
         # NumPy holds a memoryview, and so the look, as the base of this and all its views. Given
@@ -165,7 +168,8 @@ class LiveAllocator:
 
     def reallocate(self, block: Block, new_size: int) -> Block:
         """Returns the block with another size: itself where that can be had in place, otherwise a
-        new one with the old one's bytes, which is then ended.
+        new one with the old one's bytes, which is then ended. A block older than a mark is
+        always moved, and the new one ends when that mark is rewound to.
 
         Raises:
             MemoryError: the allocator refuses; the block is as it was.
@@ -198,7 +202,7 @@ class LiveAllocator:
     @capability("resize")
     def resize(self, block: Block, new_size: int) -> bool:
         """Changes a block's size where it stands; returns False, having changed nothing, where
-        that cannot be.
+        that cannot be. A block older than a mark keeps its size.
         """
         return self._heap.resize(block, new_size)
 
@@ -364,6 +368,32 @@ class LiveAllocator:
         return ArenaEscapeError.of(self.name, what, rows)
 
 
+def _build(
+    spec: Allocator, traced: bool, on_events: Callable[[npt.NDArray[Any]], None] | None
+) -> LiveHeap:
+    core_spec = json.dumps(spec.core_spec())
+    try:
+        return LiveHeap(core_spec, traced, on_events)
+    except Error as error:
+        missing = [
+            f"{name}={value}"
+            for name, value in spec.part_environment().items()
+            if value not in os.environ.get(name, "").split(":")
+        ]
+        if not missing:
+            raise
+        raise UsageError(
+            f"{spec} is live only in a process that was started with {' '.join(missing)}: {error}"
+        ) from error
+
+
+def _extents(shape: Shape) -> tuple[int, ...]:
+    """Returns the shape as NumPy reads it: a whole number of any kind, or several."""
+    if isinstance(shape, Iterable):
+        return tuple(operator.index(each) for each in shape)
+    return (operator.index(shape),)
+
+
 def live(
     spec: Allocator,
     name: str | None = None,
@@ -382,10 +412,12 @@ def live(
         traced: remember every live block with its tag and its line of Python. What is freed wrongly
             by its address raises MemoryDefect, and the reports say what is live.
         on_events: called with arrays of what happened: `kind` (an index into EVENT_KINDS), `block`,
-            `size`, `old_size`, `alignment`. Some hundred at a time, after a call, and at the end;
-            an allocator with it has no marks.
+            `size`, `old_size`, `alignment`. Some hundred at a time, after a call, and at `close`;
+            what ends later, with the last look at it, `flush_events` tells. An allocator with it
+            has no marks.
 
     Raises:
-        UsageError: the spec is a whole process's malloc.
+        UsageError: the spec is a whole process's malloc, or needs an environment this process was
+            not started with.
     """
     return LiveAllocator(spec, name=name, on_escape=on_escape, traced=traced, on_events=on_events)

@@ -75,6 +75,8 @@ concept UnsizedDeallocating = Allocator<A> && requires(A& allocator, void* block
 // `mark()` remembers a point, `rewind(mark)` ends the life of everything allocated since. Marks are
 // rewound in the opposite order they were taken in. An allocator that recognises a mark it must not
 // follow returns whether it did, and changes nothing where it did not.
+// Requires: between the two no block older than the mark is resized in place: what it grew over was
+// taken since, and the rewind gives it to the next block. Nothing checks that.
 template <class A>
 concept Rewindable = Allocator<A> && requires(A& allocator) {
     { allocator.rewind(allocator.mark()) }

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import alloclab as al
@@ -49,6 +49,11 @@ SPECS: list[al.Allocator] = [
     al.Traced(al.Pool()),
     al.Guard(al.Pool()),
     al.Quarantine(al.Pool()),
+    al.Affix(al.Arena()),
+    al.Quantizer(al.Arena()),
+    al.Stats(al.Arena()),
+    al.Guard(al.Arena()),
+    al.Quarantine(al.Arena()),
     al.Limit(al.Stats(al.Segregator(256, small=al.Slab(), large=al.Tlsf())), "64 KiB"),
 ]
 SIZES = st.one_of(st.integers(0, 200), st.sampled_from([255, 256, 1024, 4096, 5000, 70_000]))
@@ -139,6 +144,9 @@ class Model:
         except MemoryError:
             assert made.is_live and len(made) == before
             return
+        if moved is not made:  # as young as any: a rewind may end it
+            del self.live[birth]
+            birth, self.births = self.births, self.births + 1
         self.live[birth] = (moved, fill)
         self.refill(moved, fill, min(before, size))
 
@@ -215,9 +223,18 @@ FIXED = settings(
 )
 
 
+OLDER_THAN_A_MARK = [("allocate", 64, 4), ("allocate", 64, 4), ("mark", 0, 0)]
+THEN_OVER_IT = [("rewind", 0, 0), ("allocate", 1024, 4), ("allocate", 4096, 4)]
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @FIXED
 @given(calls=st.lists(CALLS, max_size=40))
+@example(calls=[*OLDER_THAN_A_MARK, ("resize", 1, 4096), *THEN_OVER_IT])
+@example(calls=[*OLDER_THAN_A_MARK, ("resize", 1, 16), ("allocate", 4096, 4), *THEN_OVER_IT])
+@example(calls=[*OLDER_THAN_A_MARK, ("reallocate", 0, 5000), *THEN_OVER_IT])
+@example(calls=[*OLDER_THAN_A_MARK, ("free", 1, 0), ("allocate", 4096, 4), *THEN_OVER_IT])
+@example(calls=[("mark", 0, 0), ("allocate", 64, 4), ("free", 0, 0), *THEN_OVER_IT])
 def test_any_sequence_of_calls_keeps_what_lives(
     spec: al.Allocator, calls: list[tuple[str, int, int]]
 ) -> None:

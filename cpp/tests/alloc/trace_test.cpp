@@ -51,6 +51,30 @@ TEST_F(TraceTest, a_double_free_names_all_three_places) {
               "again.cpp:9\n");
 }
 
+// Row R47: what a list's items own goes before the list, and then nothing is left to report.
+TEST_F(TraceTest, a_list_ended_after_its_strings_leaves_nothing_and_before_them_leaks_each) {
+    Traced trace;
+    const auto make_list = [&](std::size_t count) {
+        auto** const list =
+            static_cast<void**>(trace.allocate(count * sizeof(void*), 8, at("state.cpp", 1)));
+        for (std::size_t item_idx = 0; item_idx < count; ++item_idx) {
+            list[item_idx] = trace.allocate(10 + item_idx, 1, at("state.cpp", 2, "name"));
+        }
+        return list;
+    };
+    void** const whole = make_list(3);
+    for (std::size_t item_idx = 0; item_idx < 3; ++item_idx) {
+        trace.deallocate(whole[item_idx], 10 + item_idx, 1, at("state.cpp", 3));
+    }
+    trace.deallocate(whole, 3 * sizeof(void*), 8, at("state.cpp", 4));
+    Text nothing;
+    EXPECT_FALSE(trace.write_leaks(nothing.sink()));
+    trace.deallocate(make_list(3), 3 * sizeof(void*), 8, at("state.cpp", 5));
+    Text report;
+    EXPECT_TRUE(trace.write_leaks(report.sink()));
+    EXPECT_NE(report.all.find("33 bytes leaked in 3 allocations"), std::string::npos) << report.all;
+}
+
 TEST_F(TraceTest, memory_that_was_never_allocated_is_refused) { // the freelist of bug H
     Traced trace;
     trace.set_defect_handler(defects_.handler());

@@ -34,6 +34,7 @@ std::map<std::string, std::uint64_t> stats_of(const AnyAllocator& allocator) {
     return result;
 }
 
+// Row S1: one interface for whatever the allocator is.
 TEST(build_allocator, gives_every_known_leaf_and_its_name) {
     for (const char* name : {"arena", "freelist", "null", "pool"}) {
         AnyAllocator allocator = build(std::string(R"({"allocator": ")") + name + R"("})");

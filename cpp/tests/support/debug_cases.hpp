@@ -38,8 +38,7 @@ struct TraceCase : PoolCase {
     }
 };
 template <template <class> class Leaf, class LeafCase> struct DebugStackCase : LeafCase {
-    template <PageSource Source>
-    using Of = Trace<Guard<Quarantine<Leaf<Source>, Source>>, Source>;
+    template <PageSource Source> using Of = Trace<Guard<Quarantine<Leaf<Source>, Source>>, Source>;
     static auto options() {
         OptionsOf<Of<OsPageSource>> options;
         options.upstream.upstream.blocks = 16;

@@ -368,3 +368,34 @@ def test_a_spec_that_is_a_whole_processes_malloc_is_refused() -> None:
 
 def test_every_part_the_core_knows_has_a_spec() -> None:
     assert set(_core.known_allocators()) - set(KNOWN) == set()
+
+
+def test_a_mimalloc_heap_whose_thread_has_ended_frees_and_refuses() -> None:
+    heaps: list[al.LiveAllocator] = []
+    blocks: list[_core.Block] = []
+
+    def make() -> None:
+        try:
+            heaps.append(al.live(al.MimallocHeap()))
+        except al.Error:
+            return
+        blocks.extend(heaps[0].allocate(100) for _ in range(1000))
+
+    def take_over() -> None:
+        heaps[0].adopt_thread()
+        with memoryview(blocks[-1]) as view:
+            view[:] = b"x" * 100
+        blocks.pop()
+        with pytest.raises(MemoryError):
+            heaps[0].allocate(100)
+
+    for work in (make, *[take_over] * 20):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        if not heaps:
+            pytest.skip("no mimalloc on this machine")
+    assert len(blocks) == 980
+    blocks.clear()
+    heaps[0].adopt_thread()
+    heaps[0].close()

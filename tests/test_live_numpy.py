@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextvars
 import gc
+import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +147,25 @@ def test_another_thread_frees_but_does_not_allocate() -> None:
         free.start()
         free.join()
     assert arena.escapes() == []
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("spec", [al.Arena(), al.Pool(), al.Platform()], ids=str)
+def test_zeros_of_fresh_memory_are_not_written(spec: al.Allocator) -> None:
+    with al.numpy_allocator(spec):
+        before = resident_bytes()
+        zeros = np.zeros(64 << 20, "u1")
+        assert resident_bytes() - before < 16 << 20
+        assert not zeros[:: 1 << 20].any()
+        del zeros
+
+
+def test_zeros_are_zero_where_another_array_was() -> None:
+    with al.numpy_allocator(al.Pool()), np.errstate(all="raise"):
+        for size in (10, 1000, 100_000, 10):
+            np.full(size, 255, "u1")
+            assert not np.zeros(size, "u1").any()

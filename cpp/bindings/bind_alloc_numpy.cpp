@@ -41,7 +41,7 @@ NumpyHandler& handler_of(void* context) {
     return *static_cast<NumpyHandler*>(context);
 }
 
-void* take(NumpyHandler& handler, std::size_t size) noexcept {
+void* take(NumpyHandler& handler, std::size_t size, bool is_zeroed = false) noexcept {
     if (size > PTRDIFF_MAX - handler.header_bytes) {
         return nullptr;
     }
@@ -53,8 +53,8 @@ void* take(NumpyHandler& handler, std::size_t size) noexcept {
         return nullptr;
     }
     site.tag = handler.tag;
-    void* const block =
-        handler.heap->allocate_foreign(size + handler.header_bytes, handler.header_bytes, site);
+    void* const block = handler.heap->allocate_foreign(size + handler.header_bytes,
+                                                       handler.header_bytes, site, is_zeroed);
     if (block == nullptr) {
         return nullptr;
     }
@@ -71,8 +71,7 @@ void* numpy_calloc(void* context, std::size_t count, std::size_t each_bytes) {
     if (__builtin_mul_overflow(count, each_bytes, &size)) {
         return nullptr;
     }
-    void* const data = take(handler_of(context), size);
-    return data == nullptr ? nullptr : std::memset(data, 0, size);
+    return take(handler_of(context), size, true);
 }
 
 void numpy_free(void* context, void* data, std::size_t /*size*/) {

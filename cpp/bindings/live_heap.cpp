@@ -119,17 +119,21 @@ void LiveHeap::give_back(void* address, std::size_t size, std::size_t alignment)
     }
 }
 
-void* LiveHeap::take(std::size_t size, std::size_t alignment, AllocationSite site, bool is_zeroed) {
-    AnyAllocator& allocator = enter();
-    void* address = nullptr;
+// A block of the allocator; what reads as zero without being written is left unwritten.
+static void* ask(AnyAllocator& allocator, std::size_t size, std::size_t alignment,
+                 AllocationSite site, bool is_zeroed) noexcept {
     if (is_zeroed && !allocator.has_sites()) {
-        address = allocator.allocate_zeroed(size, alignment);
-    } else {
-        address = allocator.allocate(size, alignment, site);
-        if (address != nullptr && is_zeroed) {
-            std::memset(address, 0, size);
-        }
+        return allocator.allocate_zeroed(size, alignment);
     }
+    void* const address = allocator.allocate(size, alignment, site);
+    if (address != nullptr && is_zeroed) {
+        std::memset(address, 0, size);
+    }
+    return address;
+}
+
+void* LiveHeap::take(std::size_t size, std::size_t alignment, AllocationSite site, bool is_zeroed) {
+    void* const address = ask(enter(), size, alignment, site, is_zeroed);
     allocation_count_ += address != nullptr ? 1 : 0;
     if (address == nullptr && failed_) {
         failed_(size);
@@ -195,13 +199,13 @@ void LiveHeap::deallocate_address(void* address, std::size_t size, std::size_t a
     settle();
 }
 
-void* LiveHeap::allocate_foreign(std::size_t size, std::size_t alignment,
-                                 AllocationSite site) noexcept {
+void* LiveHeap::allocate_foreign(std::size_t size, std::size_t alignment, AllocationSite site,
+                                 bool is_zeroed) noexcept {
     if (is_closed_ || !is_own_thread()) {
         return nullptr;
     }
     drain();
-    void* const address = allocator_->allocate(size, alignment, site);
+    void* const address = ask(*allocator_, size, alignment, site, is_zeroed);
     if (address != nullptr) {
         ++allocation_count_;
         ++foreign_count_;

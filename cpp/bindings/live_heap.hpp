@@ -63,7 +63,8 @@ public:
 
     // NumPy's data: it counts as looked at until it is freed, which any thread may do. `allocate`
     // returns null where the heap is closed or the thread is another's.
-    void* allocate_foreign(std::size_t size, std::size_t alignment, AllocationSite site) noexcept;
+    void* allocate_foreign(std::size_t size, std::size_t alignment, AllocationSite site,
+                           bool is_zeroed) noexcept;
     void deallocate_foreign(void* address, std::size_t size, std::size_t alignment) noexcept;
     bool resize_foreign(void* address, std::size_t old_size, std::size_t new_size,
                         std::size_t alignment) noexcept;

@@ -97,9 +97,9 @@ def test_own_allocators_run_through_malloc_and_through_their_kernel(fake_child: 
     assert run["templated_ns_per_event"] == 5.0
     assert run["reserved_bytes"] == 4 << 20
     _, face, kernel = fake_child.calls()
-    assert face["environment"]["ALLOCLAB_MALLOC_OPTIONS"] == "initial_bytes=1048576 growth=2.0"
+    assert face["environment"]["ALLOCLAB_MALLOC_OPTIONS"] == "initial_bytes=1048576"
     assert kernel["heap"] == "arena"
-    assert kernel["option"] == "initial_bytes=1048576 growth=2.0"
+    assert kernel["option"] == "initial_bytes=1048576"
 
 
 def test_an_allocator_without_a_malloc_face_is_never_ranked_with_mallocs(

@@ -145,8 +145,17 @@ private:
     void release_oldest() noexcept {
         Waiting& oldest = ring_[oldest_++ & (slot_count() - 1)];
         waiting_bytes_ -= oldest.size;
+        fetch_ahead(ring_[oldest_ & (slot_count() - 1)]);
         check_slot(oldest);
         this->upstream_.deallocate(oldest.block, oldest.size, oldest.alignment);
+    }
+    // The next one to leave is looked at by the next free, and left the nearest cache long ago.
+    [[gnu::always_inline]] static void fetch_ahead(const Waiting& waiting) noexcept {
+        const auto* const bytes = static_cast<const char*>(waiting.block);
+#pragma GCC unroll 5
+        for (std::size_t offset = 0; offset < most_even_bytes; offset += 64) {
+            __builtin_prefetch(bytes + offset, 1);
+        }
     }
     // Repairs what it reports, so that it is reported once.
     bool check_slot(const Waiting& waiting) noexcept {

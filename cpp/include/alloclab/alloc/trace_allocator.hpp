@@ -82,7 +82,7 @@ public:
         }
         LiveRecord* const record = find_checked(block, number);
         if (record != nullptr) [[likely]] {
-            release(record, number);
+            release(record, block, record->size, number);
         }
     }
     [[gnu::always_inline]] void deallocate_sized(void* block, std::size_t size,
@@ -94,8 +94,10 @@ public:
         if (record != nullptr) [[likely]] {
             if (record->size != size) [[unlikely]] {
                 report_size(*record, size, number);
+                release(record, block, record->size, number);
+                return;
             }
-            release(record, number);
+            release(record, block, size, number);
         }
     }
 
@@ -233,12 +235,22 @@ private:
         }
         return record;
     }
-    // Guards are looked at within, while the record can still say whose they are.
-    [[gnu::always_inline]] void release(LiveRecord* record, std::uint64_t number) noexcept {
+    // Guards are looked at within, while the record can still say whose they are. What the caller
+    // told is passed on once the record agreed: so the block is loaded while the record still is.
+    [[gnu::always_inline]] void release(LiveRecord* record, void* block, std::size_t size,
+                                        std::uint64_t number) noexcept {
         current_ = number;
-        this->upstream_.deallocate(tracing::block_of(*record), record->size,
-                                   tracing::alignment_of(*record));
+        const std::size_t alignment = tracing::alignment_of(*record);
+        if (alignment == default_alignment) [[likely]] {
+            this->upstream_.deallocate(block, size, default_alignment);
+        } else {
+            deallocate_aligned(block, size, alignment);
+        }
         core_.remove(pages(), record, number);
+    }
+    [[gnu::noinline]] void deallocate_aligned(void* block, std::size_t size,
+                                              std::size_t alignment) noexcept {
+        this->upstream_.deallocate(block, size, alignment);
     }
     [[gnu::noinline, gnu::cold]] void report_thread(std::uint64_t number) noexcept {
         Defect defect;

@@ -59,15 +59,7 @@ public:
             return false;
         }
         const std::uint64_t hash = hash_of(record.key & address_mask);
-        std::size_t group = home_of(hash);
-        std::uint32_t open = slots_that_are(group, empty);
-        while (open == 0)
-            [[unlikely]] {
-                group = next(group);
-                open = slots_that_are(group, empty);
-            }
-        const std::size_t slot =
-            group * group_slots + static_cast<unsigned>(std::countr_zero(open));
+        const std::size_t slot = place_for(hash);
         used_ += tags_[slot] == empty;
         tags_[slot] = tag_of(hash);
         write(slots_[slot], record);

@@ -101,8 +101,11 @@ void Fenced::deallocate(void* block, std::size_t size, std::size_t) noexcept {
     std::byte* const first = pages_begin(block);
     const auto bytes = static_cast<std::size_t>(pages_end(block, wanted) - first);
     live_bytes_ -= bytes;
-    // Mapped anew, not protected: the memory behind it is free at once.
-    ::mmap(first, bytes, PROT_NONE, private_pages | MAP_FIXED, -1, 0);
+    // Mapped anew, not protected: the memory behind it is free at once. Where the kernel has no
+    // more mappings to give, it stays as it is, protected if that goes.
+    if (::mmap(first, bytes, PROT_NONE, private_pages | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        ::mprotect(first, bytes, PROT_NONE);
+    }
     Waiting& oldest = waiting_[freed_count_++ % waiting_blocks];
     if (oldest.block != nullptr) {
         unmap(oldest);

@@ -60,6 +60,12 @@ void SpecReader::finish() const {
     }
 }
 
+void SpecReader::refuse_option(const std::string& name, const std::string& value) const {
+    std::string what = "option \"";
+    what.append(name).append("\" is unknown or cannot be \"").append(value).append("\"");
+    refuse(what);
+}
+
 void SpecReader::refuse(const std::string& what) const {
     throw Error("allocator " + path_ + ": " + what);
 }

@@ -27,7 +27,7 @@ public:
         Options result;
         for (const auto& [name, value] : spec_.options) {
             if (!result.set(name, value)) {
-                refuse("option \"" + name + "\" is unknown or cannot be \"" + value + "\"");
+                refuse_option(name, value);
             }
         }
         are_options_read_ = true;
@@ -49,6 +49,9 @@ public:
 
     // Throws: Error when options or children were given that nothing has read.
     void finish() const;
+
+    // Throws: Error naming the node and the option.
+    [[noreturn]] void refuse_option(const std::string& name, const std::string& value) const;
 
     // Throws: Error naming the node, then `what`.
     [[noreturn]] void refuse(const std::string& what) const;

@@ -44,7 +44,8 @@ AllocatorSpec read_spec(const Json& from, const std::string& place, std::size_t 
                 refuse(place, "\"children\" is no object");
             }
             for (const auto& [name, child] : value.items()) {
-                const std::string inner = place.empty() ? name : place + "." + name;
+                std::string inner = place;
+                (inner += inner.empty() ? "" : ".") += name;
                 spec.children.push_back({name, read_spec(child, inner, depth + 1)});
             }
         } else {

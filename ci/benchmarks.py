@@ -205,21 +205,33 @@ def render(rows: list[Row], details: list[str]) -> str:
     return "\n".join(lines)
 
 
+def write_page(rows: list[Row], details: list[str], missing: list[str]) -> None:
+    """Writes the measured part of the page; after every part, so that a run that is stopped has
+    what it measured, and says what it did not.
+    """
+    if missing:
+        details = [f"Not measured in this run, which was stopped: {', '.join(missing)}.", *details]
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(before + render(rows, details) + after, encoding="utf-8")
+
+
 PARTS: dict[str, Callable[[int], Any]] = {
-    "recorder": recorder,
-    "driver": driver,
-    "debug": benchmark_debug.debug,
-    "comparisons": comparisons,
     "pool": benchmark_pool.pool,
     "pool_replays": benchmark_pool.pool_replays,
-    "pool_programs": benchmark_pool.pool_programs,
-    "across_mallocs": across_mallocs,
-    "simulate": benchmark_simulate.simulate,
+    "arena": benchmark_arena.arena,
     "leaves": benchmark_leaves.leaves,
     "combine": benchmark_combine.combine,
-    "arena": benchmark_arena.arena,
-    "live": benchmark_live.live,
+    "debug": benchmark_debug.debug,
+    "simulate": benchmark_simulate.simulate,
     "plugin": benchmark_plugin.plugin,
+    "live": benchmark_live.live,
+    "pool_programs": benchmark_pool.pool_programs,
+    "comparisons": comparisons,
+    "driver": driver,
+    "recorder": recorder,
+    "across_mallocs": across_mallocs,
 }
 
 
@@ -231,6 +243,7 @@ def main() -> int:
     arguments = parser.parse_args()
     rows: list[Row] = []
     details: list[str] = []
+    done: list[str] = []
     for name in arguments.only or PARTS:
         repeats = 3 if name == "across_mallocs" else arguments.repeats
         found = PARTS[name](repeats)
@@ -239,13 +252,11 @@ def main() -> int:
         details += [detail] if detail else []
         for row in more:
             print(row.markdown(), flush=True)
+        done.append(name)
+        if not arguments.only:
+            write_page(rows, details, [part for part in PARTS if part not in done])
     if arguments.json:
         arguments.json.write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n")
-    if not arguments.only:
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(before + render(rows, details) + after, encoding="utf-8")
     return 0
 
 

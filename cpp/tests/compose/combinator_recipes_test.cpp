@@ -102,7 +102,7 @@ TEST(combinator_recipes, every_composition_keeps_its_blocks_apart_and_whole) {
             if (allocator.resize(memory, block.size, size, block.alignment)) {
                 const std::size_t kept = std::min(size, block.size);
                 ASSERT_EQ(LiveBlocks::check(memory, kept, block.fill), "") << name;
-                model.remove(memory);
+                model.forget(memory); // what a smaller size leaves behind is not ours to look at
                 ASSERT_EQ(model.add(memory, size, block.alignment), "") << name;
                 continue;
             }

@@ -132,13 +132,15 @@ def test_each_thread_has_its_own_scopes() -> None:
 def test_an_arena_without_an_allocation_warns() -> None:  # R23
     with (
         pytest.warns(al.UnusedArena, match="arena 'idle' ended without an allocation"),
-        al.arena("idle"),
+        al.arena("idle") as idle,
     ):
         pass
+    assert idle.is_closed
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with al.arena("used") as used:
             used.allocate(1)
+    assert used.is_closed
 
 
 def test_any_allocator_can_be_a_scope() -> None:

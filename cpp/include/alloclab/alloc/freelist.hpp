@@ -10,14 +10,16 @@
 
 namespace alloclab {
 
-// Blocks of one size from equal chunks, each with a free list of its own: after frees in any order
-// the next allocations stay within one chunk, and both calls are O(1) without any sorting. The
-// block freed last is given first, while it is in the processor's cache. A chunk that is empty goes
-// back to the page source, the serving one is kept. One thread at a time. With `is_checked` (the
+// Blocks of one size from equal chunks, each of which keeps the numbers of its free blocks: after
+// frees in any order the next allocations stay within one chunk, both calls are O(1), and neither
+// touches a block that is free. What was freed last into the serving chunk comes first, while it is
+// in the processor's cache, then the one block freed last into any other, which is kept aside;
+// other chunks are put in address order when they begin to serve. Chunks that are empty go back to
+// the page source but for the serving one and a spare. One thread at a time. With `is_checked` (the
 // default in Debug builds) a free of a foreign or free block is counted and ignored, at O(chunks) a
 // free; without it such a free is undefined. See docs/allocators/freelist.md.
-//   live blocks = sum over chunks of live_count - blocks in free_ - 1 where there is a last_freed_
-//   serving_ is in no chain; of the others partial_ holds those with a free block, full_ the rest
+//   the serving chunk and spare_, which is empty, are in no chain; of the others partial_ holds
+//   those with a free block, full_ the rest; returning_ is another chunk than serving_
 template <PageSource Source = OsPageSource, bool is_checked = freelist_is_checked_by_default>
 class Freelist {
 public:
@@ -37,18 +39,10 @@ public:
         if (size > geometry_.block_bytes || alignment > geometry_.alignment) [[unlikely]] {
             return nullptr;
         }
-        FreeBlock* block = last_freed_;
-        if (block != nullptr) {
-            last_freed_ = nullptr;
-        } else {
-            block = free_;
-            if (block == nullptr && (block = refill()) == nullptr) [[unlikely]] {
-                return nullptr;
-            }
-            free_ = block->next;
+        if (serving_.top == serving_.bottom) [[unlikely]] {
+            return allocate_slow();
         }
-        note_allocated(block);
-        return block;
+        return take_serving();
     }
 
     void deallocate(void* block, std::size_t, std::size_t) noexcept { deallocate(block); }
@@ -58,9 +52,12 @@ public:
             return;
         }
         note_deallocated(block);
-        FreeBlock* const before = last_freed_;
-        last_freed_ = static_cast<FreeBlock*>(block);
-        if (before != nullptr) {
+        FreelistShard* const shard = shard_of(block);
+        if (shard == serving_.shard) [[likely]] {
+            *serving_.top++ = geometry_.number_of(shard, block);
+            return;
+        }
+        if (void* const before = std::exchange(aside_, block)) {
             return_to_shard(before);
         }
     }
@@ -75,11 +72,14 @@ public:
 
     // Gives every chunk back. Cost: O(chunks).
     void reset() noexcept {
-        last_freed_ = nullptr;
-        free_ = nullptr;
-        if (serving_ != nullptr) {
-            source_.unmap(std::exchange(serving_, nullptr), geometry_.chunk_bytes);
+        returning_ = {};
+        aside_ = nullptr;
+        for (FreelistShard* const kept : {std::exchange(serving_, {}).shard, spare_}) {
+            if (kept != nullptr) {
+                source_.unmap(kept, geometry_.chunk_bytes);
+            }
         }
+        spare_ = nullptr;
         drop_list(partial_);
         drop_list(full_);
     }
@@ -89,7 +89,7 @@ public:
     } // O(chunks)
     std::size_t block_bytes() const noexcept { return geometry_.block_bytes; }
     std::size_t block_alignment() const noexcept { return geometry_.alignment; }
-    Stats stats() const noexcept; // Cost: O(chunks), and the free blocks of one.
+    Stats stats() const noexcept; // Cost: O(chunks).
     void visit_stats(StatVisitor visitor) const noexcept { stats().visit(visitor); }
     Source& source() noexcept { return source_; }
 
@@ -98,23 +98,37 @@ private:
         const auto address = reinterpret_cast<std::uintptr_t>(block);
         return reinterpret_cast<FreelistShard*>(address & ~(geometry_.shard_alignment - 1));
     }
-    void return_to_shard(FreeBlock* block) noexcept {
+    void* take_serving() noexcept {
+        std::byte* const block = serving_first_ + geometry_.block_bytes * *--serving_.top;
+        note_allocated(block);
+        return block;
+    }
+    // Its chunk may have begun to serve while the block was aside.
+    void return_to_shard(void* block) noexcept {
         FreelistShard* const shard = shard_of(block);
-        block->next = shard->free;
-        shard->free = block;
-        --shard->live_count;
-        if (shard->is_full || shard->live_count == 0) [[unlikely]] {
-            settle(shard);
+        if (shard == serving_.shard) [[unlikely]] {
+            *serving_.top++ = geometry_.number_of(shard, block);
+            return;
+        }
+        if (shard != returning_.shard) {
+            begin_returning(shard);
+        }
+        *returning_.top++ = geometry_.number_of(shard, block);
+        if (returning_.top == returning_.stop) [[unlikely]] {
+            drop_returning();
         }
     }
-    FreeBlock* refill() noexcept;
-    FreeBlock* detach_serving() noexcept;
-    bool add_shard() noexcept;
-    void settle(FreelistShard* shard) noexcept;
+    void* allocate_slow() noexcept;
+    bool refill() noexcept;
+    void begin_returning(FreelistShard* shard) noexcept;
+    void drop_returning() noexcept;
+    FreelistShard* add_shard() noexcept;
     void drop_list(ShardList& list) noexcept;
     template <class Visit> void for_each_shard(Visit visit) const noexcept {
-        if (serving_ != nullptr) {
-            visit(*serving_);
+        for (const FreelistShard* const kept : {serving_.shard, spare_}) {
+            if (kept != nullptr) {
+                visit(*kept);
+            }
         }
         for (const FreelistShard* list : {partial_.first, full_.first}) {
             for (; list != nullptr; list = list->next) {
@@ -135,9 +149,11 @@ private:
         }
     }
 
-    FreeBlock* last_freed_ = nullptr; // not yet back in its chunk
-    FreeBlock* free_ = nullptr;       // taken from serving_, which counts them as live
-    FreelistShard* serving_ = nullptr;
+    OpenShard serving_;     // what is allocated from, and freed into
+    OpenShard returning_;   // the other chunk that was freed into last
+    void* aside_ = nullptr; // freed last of those that are not the serving chunk's
+    std::byte* serving_first_ = nullptr;
+    FreelistShard* spare_ = nullptr; // so that a chunk more or less is not mapped over and over
     ShardList partial_;
     ShardList full_;
     FreelistGeometry geometry_;
@@ -145,58 +161,58 @@ private:
     [[no_unique_address]] Source source_;
 };
 
-// The list of the serving chunk is used up: take what came back to that chunk meanwhile, or blocks
-// of it that were never used, or go on to the next chunk, or map one.
 template <PageSource Source, bool is_checked>
-[[gnu::noinline]] FreeBlock* Freelist<Source, is_checked>::refill() noexcept {
-    for (;;) {
-        if (serving_ != nullptr) {
-            if (FreeBlock* const first = detach_serving()) {
-                return first;
-            }
-            serving_->is_full = true;
-            full_.push_front(std::exchange(serving_, nullptr));
-        }
-        if (partial_.first != nullptr) {
-            serving_ = partial_.first;
-            partial_.unlink(serving_);
-        } else if (!add_shard()) {
-            return nullptr;
-        }
+[[gnu::noinline]] void* Freelist<Source, is_checked>::allocate_slow() noexcept {
+    if (aside_ != nullptr) {
+        note_allocated(aside_);
+        return std::exchange(aside_, nullptr);
     }
+    return refill() ? take_serving() : nullptr;
 }
 
-// Returns all free blocks of the serving chunk, which then counts them as live; null for none.
+// The serving chunk has no free block: takes blocks of it that were never used, or goes on to the
+// next chunk, or maps one. Returns whether there is a block now.
 template <PageSource Source, bool is_checked>
-FreeBlock* Freelist<Source, is_checked>::detach_serving() noexcept {
-    if (geometry_.is_exhausted(*serving_)) {
+[[gnu::noinline]] bool Freelist<Source, is_checked>::refill() noexcept {
+    if (serving_.shard != nullptr) {
+        if (geometry_.carve(serving_)) {
+            return true;
+        }
+        serving_.shard->is_full = true;
+        full_.push_front(serving_.shard);
+        serving_.close();
+    }
+    returning_.close(); // it may be the next one
+    FreelistShard* next = partial_.first;
+    if (next != nullptr) {
+        partial_.unlink(next);
+        geometry_.put_in_order(*next);
+    } else if (spare_ != nullptr) {
+        next = std::exchange(spare_, nullptr);
+        geometry_.put_in_order(*next);
+    } else if ((next = add_shard()) == nullptr) {
+        return false;
+    }
+    serving_.open(next);
+    serving_first_ = reinterpret_cast<std::byte*>(next) + geometry_.first_offset;
+    return serving_.top != serving_.bottom || geometry_.carve(serving_);
+}
+
+// Returns null when there is no memory.
+template <PageSource Source, bool is_checked>
+FreelistShard* Freelist<Source, is_checked>::add_shard() noexcept {
+    if (geometry_.chunk_bytes == 0) {
         return nullptr;
     }
-    if (serving_->free == nullptr) {
-        geometry_.carve(*serving_);
-    } else {
-        geometry_.put_in_order(*serving_);
-    }
-    serving_->live_count = serving_->carved_count;
-    return std::exchange(serving_->free, nullptr);
-}
-
-template <PageSource Source, bool is_checked>
-bool Freelist<Source, is_checked>::add_shard() noexcept {
-    if (geometry_.chunk_bytes == 0) {
-        return false;
-    }
     void* const memory = source_.map(geometry_.chunk_bytes, geometry_.shard_alignment);
-    if (memory == nullptr) {
-        return false;
-    }
-    serving_ = geometry_.create_shard(memory);
-    return true;
+    return memory != nullptr ? geometry_.create_shard(memory) : nullptr;
 }
 
-// A chunk was full and has a free block now, or has no live block left.
 template <PageSource Source, bool is_checked>
-[[gnu::noinline]] void Freelist<Source, is_checked>::settle(FreelistShard* shard) noexcept {
+[[gnu::noinline]] void
+Freelist<Source, is_checked>::begin_returning(FreelistShard* shard) noexcept {
+    returning_.write_back();
+    returning_.open(shard);
     if (shard->is_full) {
         shard->is_full = false;
         full_.unlink(shard);
@@ -204,8 +220,17 @@ template <PageSource Source, bool is_checked>
         // at once would be full again at once.
         partial_.push_back(shard);
     }
-    if (shard->live_count == 0 && shard != serving_) {
-        partial_.unlink(shard);
+}
+
+// No block of that chunk lives any more.
+template <PageSource Source, bool is_checked>
+[[gnu::noinline]] void Freelist<Source, is_checked>::drop_returning() noexcept {
+    FreelistShard* const shard = returning_.shard;
+    returning_.close();
+    partial_.unlink(shard);
+    if (spare_ == nullptr) {
+        spare_ = shard;
+    } else {
         source_.unmap(shard, geometry_.chunk_bytes);
     }
 }
@@ -239,13 +264,14 @@ bool Freelist<Source, is_checked>::is_live(const void* block) const noexcept {
 template <PageSource Source, bool is_checked>
 FreelistStats Freelist<Source, is_checked>::stats() const noexcept {
     Stats stats;
-    for_each_shard([&](const FreelistShard& shard) { geometry_.add_stats(shard, stats); });
-    std::size_t held_count = last_freed_ != nullptr ? 1 : 0;
-    for (const FreeBlock* block = free_; block != nullptr; block = block->next) {
-        ++held_count;
+    for (OpenShard open : {serving_, returning_}) {
+        open.write_back();
     }
-    stats.live_count -= held_count;
-    stats.block_live_bytes -= held_count * geometry_.block_bytes;
+    for_each_shard([&](const FreelistShard& shard) { geometry_.add_stats(shard, stats); });
+    if (aside_ != nullptr) {
+        --stats.live_count;
+        stats.block_live_bytes -= geometry_.block_bytes;
+    }
     stats.rejected_frees = rejected_frees_;
     return stats;
 }

@@ -15,10 +15,10 @@ inline constexpr bool freelist_is_checked_by_default = false;
 inline constexpr bool freelist_is_checked_by_default = true;
 #endif
 
-// One size of block, 8 bytes to 1 MiB, and how many of them a chunk holds, 1 to 2^20.
+// One size of block, 8 bytes to 1 MiB, and how many of them a chunk holds, 1 to 2^16.
 struct FreelistOptions {
     std::size_t block_bytes = 64;
-    std::size_t blocks_per_chunk = 1023; // with the header, 64 KiB of blocks of 64 bytes
+    std::size_t blocks_per_chunk = 1985; // with the head, 128 KiB of blocks of 64 bytes
 
     // Names: block_bytes, blocks_per_chunk. Returns false, and changes nothing, for an unknown name
     // or a value out of range.
@@ -43,19 +43,44 @@ struct FreelistStats {
     }
 };
 
-struct FreeBlock {
-    FreeBlock* next;
-};
-
-// The head of a chunk; in a checked freelist a bit a block follows it, then come the blocks.
-//   live_count + blocks in free + blocks never carved = blocks of the chunk
+// The head of a chunk. The numbers of its free blocks follow, two bytes each, last freed last;
+// then, in a checked freelist, a bit a block; then the blocks. No free block is read or written.
+//   live blocks = carved_count - free_count
+// `free_count` is only up to date while the freelist has not opened the chunk.
 struct FreelistShard {
-    FreeBlock* free;
     FreelistShard* next;
     FreelistShard* previous;
-    std::uint32_t live_count;
+    std::uint32_t free_count;
     std::uint32_t carved_count; // blocks that were ever in use; the memory behind them is untouched
     bool is_full;               // in the list of chunks without a free block
+
+    std::uint16_t* free_numbers() noexcept { return reinterpret_cast<std::uint16_t*>(this + 1); }
+};
+
+// A chunk that is being allocated from or freed into, its count at hand: where it stood in the
+// chunk each call would wait for the store of the one before.
+//   free numbers are [bottom, top); all of its carved blocks are free when top == stop
+struct OpenShard {
+    FreelistShard* shard = nullptr;
+    std::uint16_t* bottom = nullptr;
+    std::uint16_t* top = nullptr;
+    std::uint16_t* stop = nullptr;
+
+    void open(FreelistShard* opened) noexcept {
+        shard = opened;
+        bottom = opened->free_numbers();
+        top = bottom + opened->free_count;
+        stop = bottom + opened->carved_count;
+    }
+    void write_back() noexcept {
+        if (shard != nullptr) {
+            shard->free_count = static_cast<std::uint32_t>(top - bottom);
+        }
+    }
+    void close() noexcept {
+        write_back();
+        *this = {};
+    }
 };
 
 using ShardList = Chain<FreelistShard>;
@@ -68,20 +93,20 @@ struct FreelistGeometry {
     std::size_t chunk_bytes = 0;  // 0: no such chunk is possible
     std::size_t shard_alignment = 0; // a power of two of at least chunk_bytes
     std::uint32_t block_count = 0;
+    std::uint64_t reciprocal = 0; // 2^64 / block_bytes, rounded up
 
     FreelistGeometry(const FreelistOptions& options, bool has_live_bits) noexcept;
 
     FreelistShard* create_shard(void* memory) const noexcept;
-    bool is_exhausted(const FreelistShard& shard) const noexcept {
-        return shard.free == nullptr && shard.carved_count == block_count;
-    }
-    // Turns the next page's worth of untouched blocks into free ones, in address order.
-    // Requires: the free list is empty and the shard is not exhausted.
-    void carve(FreelistShard& shard) const noexcept;
-    // Puts a free list that jumps about into address order, so that what is allocated together
-    // stands together; leaves one alone that runs evenly, or is of a chunk of more than 4096
-    // blocks. Cost: O(blocks in the list), which as many allocations share.
+    // Makes the next page's worth of untouched blocks free, so that they come in address order.
+    // Returns whether there were any. Requires: no block of the chunk is free.
+    bool carve(OpenShard& open) const noexcept;
+    // Puts free blocks that jump about into address order, the lowest first to come, so that what
+    // is allocated together stands together. Cost: O(free blocks), which as many allocations share.
     void put_in_order(FreelistShard& shard) const noexcept;
+    std::uint16_t number_of(const FreelistShard* shard, const void* block) const noexcept {
+        return static_cast<std::uint16_t>(index_of(shard, block));
+    }
     // Whether a block starts at `block`, in use or not.
     bool is_block(const FreelistShard& shard, const void* block) const noexcept;
     bool is_live(const FreelistShard* shard, const void* block) const noexcept;
@@ -89,8 +114,14 @@ struct FreelistGeometry {
     void add_stats(const FreelistShard& shard, FreelistStats& stats) const noexcept;
 
 private:
-    bool runs_evenly(const FreelistShard& shard) const noexcept;
-    std::size_t index_of(const FreelistShard* shard, const void* block) const noexcept;
+    static bool runs_evenly(FreelistShard& shard) noexcept;
+    std::uint8_t* live_bits(const FreelistShard* shard) const noexcept;
+    std::size_t index_of(const FreelistShard* shard, const void* block) const noexcept {
+        __extension__ using Product = unsigned __int128;
+        const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(block) -
+                                                       reinterpret_cast<const std::byte*>(shard));
+        return static_cast<std::size_t>(Product{offset - first_offset} * reciprocal >> 64);
+    }
 };
 
 } // namespace alloclab

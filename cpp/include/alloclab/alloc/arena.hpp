@@ -64,10 +64,8 @@ public:
                                            std::size_t) noexcept {
         if constexpr (traits.takes_back_newest) {
             const auto first = reinterpret_cast<std::uintptr_t>(block);
-            if (first + taken_bytes(size) == cursor_) {
-                move_cursor_back(first);
-            } else if (size >= oversize_min_bytes && first == oversize_first_) [[unlikely]] {
-                drop_newest_oversize();
+            if (first + taken_bytes(size) == cursor_ || size >= oversize_min_bytes) [[unlikely]] {
+                take_back(first, size);
             }
         }
     }
@@ -113,6 +111,15 @@ private:
     std::size_t grown_bytes(std::size_t bytes) const noexcept;
     void* allocate_oversize(std::size_t size, std::size_t alignment) noexcept;
     void drop_newest_oversize() noexcept;
+    // Apart from the two compares before it, which nearly every free ends with: a free then takes
+    // one branch, not three.
+    [[gnu::always_inline]] void take_back(std::uintptr_t first, std::size_t size) noexcept {
+        if (first + taken_bytes(size) == cursor_) {
+            move_cursor_back(first);
+        } else if (first == oversize_first_) {
+            drop_newest_oversize();
+        }
+    }
     void enter(ArenaChunk* chunk) noexcept;
     void leave() noexcept;
     void move_cursor_back(std::uintptr_t to) noexcept {

@@ -136,10 +136,12 @@ private:
         }
         std::byte* const block = static_cast<std::byte*>(outer) + front;
         const __m128i fill = _mm_set1_epi8(static_cast<char>(guard_fill));
-        for (std::byte* const place :
-             {block - guard_bytes, block + size, block + align_up(size, guard_bytes)}) {
+        const auto store = [fill](std::byte* place) {
             _mm_storeu_si128(reinterpret_cast<__m128i*>(place), fill);
-        }
+        };
+        store(block - guard_bytes);
+        store(block + size);
+        store(block + align_up(size, guard_bytes));
         return block;
     }
     static bool are_guards_whole(const void* block, std::size_t size) noexcept {

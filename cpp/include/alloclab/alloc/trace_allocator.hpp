@@ -120,7 +120,7 @@ public:
     };
     auto mark() const noexcept requires HasTypedMarks<A> {
         return Mark<decltype(std::declval<const A&>().mark())>{this->upstream_.mark(),
-                                                               core_.totals().allocation_count};
+                                                               core_.allocation_count()};
     }
     // Returns what the wrapped allocator does; a mark it refuses ends nothing.
     template <class Inner> auto rewind(const Mark<Inner>& to) noexcept requires HasTypedMarks<A> {
@@ -157,9 +157,7 @@ public:
                           const char* note = nullptr) const noexcept {
         tracing::write_statistics(sink, name, core_.totals(), note);
     }
-    void write_tags(const TextSink& sink) const noexcept {
-        tracing::write_tags(sink, core_.sites());
-    }
+    void write_tags(const TextSink& sink) const noexcept { tracing::write_tags(sink, core_); }
     // Calls visit(const tracing::LiveRow&) for every live block, in no order.
     template <class Visit> void visit_live(Visit&& visit) const noexcept {
         core_.live().for_each([&](const LiveRecord& record) {
@@ -170,7 +168,7 @@ public:
     }
     // Calls visit(const tracing::TagTotals&) for every tag; the untagged ones last.
     template <class Visit> void visit_tags(Visit&& visit) const noexcept {
-        core_.sites().for_each_tag(visit);
+        core_.for_each_tag(visit);
     }
 
     Stats stats() const noexcept {
@@ -223,7 +221,7 @@ private:
     }
     [[gnu::noinline, gnu::cold]] void* fail(void* block, std::size_t size,
                                             std::size_t alignment) noexcept {
-        ++core_.totals().failed_count;
+        core_.note_failed();
         this->upstream_.deallocate(block, size, alignment);
         return nullptr;
     }

@@ -64,9 +64,11 @@ void Core::close(const PageCalls& pages) noexcept {
 }
 
 void Core::change_size(LiveRecord& record, std::size_t size) noexcept {
-    sites_.count_out(record.site, record.size);
-    sites_.count_in(record.site, size);
-    sites_.uncount_allocation(record.site);
+    if (has_sites(record.site)) {
+        sites_.count_out(record.site, record.size);
+        sites_.count_in(record.site, size);
+        sites_.uncount_allocation(record.site);
+    }
     totals_.current_bytes -= record.size;
     if (size > record.size) {
         totals_.total_allocated_bytes += size - record.size;
@@ -74,8 +76,6 @@ void Core::change_size(LiveRecord& record, std::size_t size) noexcept {
             take_back_ended(static_cast<std::byte*>(block_of(record)) + record.size,
                             size - record.size);
         }
-    } else {
-        totals_.total_freed_bytes += record.size - size;
     }
     raise(size);
     record.size = size;
@@ -203,10 +203,10 @@ void Core::begin_reset(const PageCalls& pages, const AllocationSite& site,
         if (options_.is_poisoning && is_left_alone && record.size != 0) {
             ended_.add(pages, record);
         }
-        sites_.count_out(record.site, record.size);
+        if (has_sites(record.site)) {
+            sites_.count_out(record.site, record.size);
+        }
     });
-    totals_.total_freed_bytes += totals_.current_bytes;
-    totals_.free_count += live_.size();
     totals_.current_bytes = 0;
     ++totals_.reset_count;
     live_.clear();
@@ -225,10 +225,10 @@ void Core::end_since(const PageCalls& pages, std::uint64_t birth) noexcept {
             return false;
         }
         past_.add(pages, record, 0, false);
-        sites_.count_out(record.site, record.size);
-        totals_.total_freed_bytes += record.size;
+        if (has_sites(record.site)) {
+            sites_.count_out(record.site, record.size);
+        }
         totals_.current_bytes -= record.size;
-        ++totals_.free_count;
         return true;
     });
 }

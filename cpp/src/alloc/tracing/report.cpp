@@ -78,12 +78,12 @@ void write_statistics(const TextSink& sink, const char* name, const TraceTotals&
     }
 }
 
-void write_tags(const TextSink& sink, const SiteTable& sites) noexcept {
+void write_tags(const TextSink& sink, const Core& core) noexcept {
     TextWriter writer(sink);
     writer.text("=== Allocation by Tag ===\n"
                 "| Tag                  | Count | Current Size | Peak Size |\n"
                 "|---------------------|-------|--------------|-----------|\n");
-    sites.for_each_tag([&](const TagTotals& tag) {
+    core.for_each_tag([&](const TagTotals& tag) {
         writer.text("| ").padded(tag.tag != nullptr ? tag.tag : "<untagged>", 20).text("|");
         writer.number(tag.live_count, 6).text(" |").number(tag.current_bytes, 12).text("  |");
         writer.number(tag.peak_bytes, 9).text("  |\n");

@@ -12,6 +12,7 @@ namespace alloclab::tracing {
 // What Trace keeps about blocks, apart from the allocator it wraps: who is live, who was, what it
 // comes to, and what is to be said of a free that fits none of them.
 //   live_.size() = allocation_count - free_count; current_bytes = sum of their sizes
+// Only what cannot be worked out of the rest is counted as blocks come and go.
 class Core {
 public:
     Core(const char* name, const TraceOptions& options) noexcept;
@@ -31,7 +32,9 @@ public:
         if (!ended_.is_empty()) [[unlikely]] {
             take_back_ended(block, size);
         }
-        sites_.count_in(number, size);
+        if (has_sites(number)) {
+            count_in_site(number, size);
+        }
         ++totals_.allocation_count;
         totals_.total_allocated_bytes += size;
         raise(size);
@@ -44,10 +47,10 @@ public:
     }
     // Ends a block without a trace of it: as if it had never been.
     void forget(LiveRecord* record) noexcept {
-        sites_.count_out(record->site, record->size);
-        totals_.total_freed_bytes += record->size;
+        if (has_sites(record->site)) {
+            sites_.count_out(record->site, record->size);
+        }
         totals_.current_bytes -= record->size;
-        ++totals_.free_count;
         live_.erase(record);
     }
     void change_size(LiveRecord& record, std::size_t size) noexcept;
@@ -81,8 +84,22 @@ public:
                ended_.mapped_bytes();
     }
     void set_name(const char* name) noexcept { name_ = name; }
-    const TraceTotals& totals() const noexcept { return totals_; }
-    TraceTotals& totals() noexcept { return totals_; }
+    TraceTotals totals() const noexcept {
+        TraceTotals totals = totals_;
+        totals.total_freed_bytes = totals.total_allocated_bytes - totals.current_bytes;
+        totals.free_count = totals.allocation_count - live_.size();
+        return totals;
+    }
+    std::uint64_t allocation_count() const noexcept { return totals_.allocation_count; }
+    void note_failed() noexcept { ++totals_.failed_count; }
+    // Calls visit(const TagTotals&) for every tag in the order they came; the untagged ones last.
+    template <class Visit> void for_each_tag(Visit&& visit) const noexcept {
+        if (has_seen_sites_) {
+            sites_.for_each_tag(visit);
+        } else if (totals_.allocation_count != 0) {
+            visit(all_untagged(live_.size()));
+        }
+    }
     const LiveTable& live() const noexcept { return live_; }
     SiteTable& sites() noexcept { return sites_; }
     const SiteTable& sites() const noexcept { return sites_; }
@@ -90,6 +107,19 @@ public:
 
 private:
     friend class Registry;
+    // Until a site comes every block is untagged, and the totals say what the untagged come to.
+    bool has_sites(std::uint64_t number) const noexcept { return number != 0 || has_seen_sites_; }
+    [[gnu::always_inline]] void count_in_site(std::uint64_t number, std::size_t size) noexcept {
+        if (!has_seen_sites_) [[unlikely]] {
+            sites_.set_untagged(all_untagged(live_.size() - 1)); // without the one that is added
+            has_seen_sites_ = true;
+        }
+        sites_.count_in(number, size);
+    }
+    TagTotals all_untagged(std::size_t live_count) const noexcept {
+        return {nullptr, live_count, totals_.current_bytes, totals_.peak_bytes,
+                totals_.allocation_count};
+    }
     void raise(std::size_t size) noexcept {
         totals_.current_bytes += size;
         if (totals_.current_bytes > totals_.peak_bytes) {
@@ -111,7 +141,8 @@ private:
     const char* name_;
     void* owner_;
     std::uint64_t reset_number_ = 0; // the site of the reset under way
-    Core* next_ = nullptr;           // of all traces
+    bool has_seen_sites_ = false;
+    Core* next_ = nullptr; // of all traces
 };
 
 // Keeps every trace's table where it is while another thread may look into it. Growing is rare.

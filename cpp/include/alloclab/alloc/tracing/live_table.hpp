@@ -46,21 +46,31 @@ inline unsigned char call_of(const LiveRecord& record) noexcept {
 
 // Keys are written so that another thread may look one up while it is told nothing else: see
 // `contains_relaxed`.
-//   size() <= 7/10 capacity; with tombstones 7/8, so that every search meets an empty slot;
+//   used_ <= 7/8 capacity, so that every search meets an empty slot;
 //   tags_[slot] is of the key in slots_[slot], or `empty`, or `tombstone`, and in the last two
-//   cases that key is 0 a record stands in its home group, or in a later one with no empty slot in
-//   between
+//   cases that key is 0; in a group the empty slots come last;
+//   a record stands in its home group, or in a later one with no empty slot in between
+// A record takes the first slot of its group that has none, so tombstones are used again before
+// empty slots are, and a table whose size is steady is never cleaned.
 class LiveTable {
 public:
     // Returns false, having changed nothing, when there is no memory to grow.
     // Requires: no record of this address is there.
     [[gnu::always_inline]] bool insert(const PageCalls& pages, const LiveRecord& record) noexcept {
-        if ((size_ >= limit_ || used_ >= used_limit_) && !make_room(pages)) [[unlikely]] {
+        const std::uint64_t hash = hash_of(record.key & address_mask);
+        if (group_count_ == 0 && !make_room(pages)) [[unlikely]] {
             return false;
         }
-        const std::uint64_t hash = hash_of(record.key & address_mask);
-        const std::size_t slot = place_for(hash);
-        used_ += tags_[slot] == empty;
+        std::size_t slot = place_for(hash);
+        if (tags_[slot] == empty) [[unlikely]] {
+            if (size_ >= limit_ || used_ >= used_limit_) {
+                if (!make_room(pages)) {
+                    return false;
+                }
+                slot = place_for(hash);
+            }
+            used_ += tags_[slot] == empty;
+        }
         tags_[slot] = tag_of(hash);
         write(slots_[slot], record);
         ++size_;
@@ -89,10 +99,7 @@ public:
 
     // Requires: `record` is in the table.
     [[gnu::always_inline]] void erase(LiveRecord* record) noexcept {
-        const auto slot = static_cast<std::size_t>(record - slots_);
-        const bool has_empty = slots_that_are(slot / group_slots, empty) != 0;
-        tags_[slot] = has_empty ? empty : tombstone;
-        used_ -= has_empty;
+        tags_[record - slots_] = tombstone;
         write_key(*record, 0);
         --size_;
     }
@@ -182,8 +189,8 @@ private:
     unsigned char* tags_ = nullptr; // behind the slots
     std::size_t group_count_ = 0;
     std::size_t size_ = 0;
-    std::size_t used_ = 0; // and tombstones
-    std::size_t limit_ = 0;
+    std::size_t used_ = 0;  // and tombstones
+    std::size_t limit_ = 0; // of size_, looked at whenever an empty slot is taken
     std::size_t used_limit_ = 0;
     std::size_t mapped_bytes_ = 0;
 };

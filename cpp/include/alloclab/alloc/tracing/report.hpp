@@ -32,6 +32,6 @@ void write_statistics(const TextSink& sink, const char* name, const TraceTotals&
                       const char* note) noexcept;
 
 // The table of tags, in the order they came; untagged blocks last.
-void write_tags(const TextSink& sink, const SiteTable& sites) noexcept;
+void write_tags(const TextSink& sink, const Core& core) noexcept;
 
 } // namespace alloclab::tracing

@@ -74,6 +74,8 @@ public:
             visit(untagged_);
         }
     }
+    // What came before anything was counted here.
+    void set_untagged(const TagTotals& totals) noexcept { untagged_ = totals; }
     std::size_t site_count() const noexcept { return sites_.size(); }
     std::size_t mapped_bytes() const noexcept;
     void close(const PageCalls& pages) noexcept;

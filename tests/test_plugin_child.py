@@ -154,6 +154,12 @@ def test_an_exception_out_of_the_constructor_is_a_refusal(trace: Path) -> None:
         checked(trace, bump(create='throw std::runtime_error("not today");'))
 
 
+def test_a_defect_found_in_a_replay_is_a_line_and_a_failed_run(trace: Path) -> None:
+    error = failure(trace, al.Guard(bump(allocate="return base_;")))
+    assert error.signal_number == signal.SIGABRT
+    assert "alloclab: write" in error.stderr
+
+
 def test_a_plugin_that_exits_or_hangs_is_a_failed_run(trace: Path) -> None:
     error = failure(trace, bump(allocate="if (calls_ > 9) ::_exit(0);"))
     assert "ended with 0 and no answer" in str(error)

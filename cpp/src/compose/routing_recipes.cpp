@@ -68,7 +68,7 @@ AnyAllocator build_bucketizer(const char* name, SpecReader& reader) {
     AllocatorSpec upstream = reader.child_spec("upstream");
     for (std::size_t bucket_idx = 0; bucket_idx < steps.count(); ++bucket_idx) {
         set_block_bytes(upstream, steps.largest_of(bucket_idx));
-        buckets.push_back(build_node(upstream, reader.path_of("upstream")));
+        buckets.push_back(build_node(upstream, reader.path_of("upstream"), reader.on_defect()));
     }
     Capabilities offered = Capabilities::of(buckets.front());
     offered.resize = true;

@@ -13,6 +13,7 @@ import pytest
 import alloclab as al
 from alloclab import _native
 from alloclab.errors import ChildFailed, UsageError
+from alloclab.replay.child import Order, run_child
 
 # A bump allocator whose every function the tests can replace.
 SOURCE = """\
@@ -115,6 +116,29 @@ def test_a_plugin_allocates_what_the_built_in_one_does(trace: Path) -> None:
     built_in = checked(trace, al.Arena())
     assert own["checked_blocks"] == built_in["checked_blocks"] > 10_000
     assert own["damaged_blocks"] == own["misaligned_blocks"] == own["failed_allocations"] == 0
+
+
+def test_a_plugin_that_reallocates_its_own_way_is_asked_to(trace: Path) -> None:
+    counted = SOURCE.replace(
+        "    struct Stats {",
+        """    void* reallocate(void* block, std::size_t old_size, std::size_t new_size,
+                     std::size_t alignment) noexcept {
+        ++reallocations_;
+        if (new_size <= old_size) return block;
+        void* moved = allocate(new_size, alignment);
+        return moved == nullptr ? moved : std::memcpy(moved, block, old_size);
+    }
+    void visit_stats(alloclab::StatVisitor visitor) const noexcept {
+        visitor("reallocations", reallocations_);
+    }
+    std::size_t reallocations_ = 0;
+    struct Stats {""",
+    )
+    launch = al.compile(counted).kernel()
+    assert launch is not None
+    found = run_child(Order(trace, launch, "check", stop_after=SOME_EVENTS))
+    assert found["stats"]["reallocations"] > 0
+    assert found["damaged_blocks"] == found["failed_allocations"] == 0
 
 
 def test_options_reach_the_plugin_and_a_full_region_is_counted(trace: Path) -> None:

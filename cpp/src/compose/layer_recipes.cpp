@@ -80,7 +80,8 @@ AnyAllocator build_stats(const char* name, SpecReader& reader) {
     const bool has_slack = read_flag(reader, "slack");
     const bool has_histogram = read_flag(reader, "histogram");
     AnyAllocator upstream = reader.child("upstream");
-    const Capabilities offered = Capabilities::of(upstream);
+    Capabilities offered = Capabilities::of(upstream);
+    offered.reallocate = true; // to count it
     if (has_slack && !offered.usable_size) {
         reader.refuse_child("upstream", std::string(upstream.name()) +
                                             " does not know how large its blocks are, and slack "

@@ -19,6 +19,7 @@ AnyAllocator build_segregator(const char* name, SpecReader& reader) {
     AnyAllocator large = reader.child("large");
     Capabilities offered = Capabilities::of(small) & Capabilities::of(large);
     offered.resize = small.has_resize() || large.has_resize();
+    offered.reallocate = small.has_reallocate() || large.has_reallocate();
     offered.usable_size = offered.usable_size && small.has_owns();
     offered.is_thread_safe = small.is_thread_safe() && large.is_thread_safe();
     return erase_narrowed<Segregator<AnyAllocator, AnyAllocator>>(

@@ -225,5 +225,42 @@ TEST(combinator_recipes, a_composed_stack_serves_threads_behind_one_of_the_two_t
     }
 }
 
+TEST(combinator_recipes, reallocation_reaches_whoever_counts_it) {
+    const AllocatorSpec counted = over("stats", node("pool"));
+    const auto split = [](AllocatorSpec small, AllocatorSpec large) {
+        return node("segregator", {}, {{"small", std::move(small)}, {"large", std::move(large)}});
+    };
+    for (const AllocatorSpec& spec :
+         {counted, over("locked", counted), over("stats", over("stats", node("pool"))),
+          split(counted, node("pool")), over("locked", split(node("pool"), counted))}) {
+        EXPECT_TRUE(build_allocator(spec).has_reallocate()) << spec.name;
+    }
+    for (const AllocatorSpec& spec : {node("pool"), over("locked", node("pool")),
+                                      split(node("pool"), node("pool")), over("limit", counted)}) {
+        EXPECT_FALSE(build_allocator(spec).has_reallocate()) << spec.name;
+    }
+}
+
+TEST(combinator_recipes, a_reallocation_that_moves_keeps_the_bytes_and_is_counted) {
+    const AllocatorSpec plain = node("arena");
+    const AllocatorSpec one = over("locked", over("stats", plain));
+    const AllocatorSpec two = over("stats", one);
+    for (const auto& [spec, parts] :
+         {std::pair(plain, 0U), std::pair(one, 1U), std::pair(two, 2U)}) {
+        AnyAllocator allocator = build_allocator(spec);
+        auto* const block = static_cast<unsigned char*>(allocator.allocate(100, 16));
+        block[99] = 42;
+        allocator.allocate(8, 16); // in the way
+        auto* const moved = static_cast<unsigned char*>(allocator.reallocate(block, 100, 400, 16));
+        EXPECT_NE(moved, block);
+        EXPECT_EQ(moved[99], 42);
+        EXPECT_EQ(allocator.reallocate(moved, 400, std::size_t{1} << 60, 16), nullptr);
+        auto figures = figures_of(allocator);
+        EXPECT_EQ(figures["stats_moved_bytes"], 100 * parts);
+        EXPECT_EQ(figures["stats_reallocate_ops"], 2 * parts);
+        EXPECT_EQ(figures["stats_used_bytes"], 408 * parts);
+    }
+}
+
 } // namespace
 } // namespace alloclab

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
 #include <string>
 #include <thread>
@@ -222,6 +223,24 @@ TEST(combinator_recipes, a_composed_stack_serves_threads_behind_one_of_the_two_t
                 allocator.deallocate(theirs[size], size, 16); // by a thread that made none
             }
         }
+    }
+}
+
+TEST(combinator_recipes, marks_pass_where_a_rewind_leaves_nothing_wrong) {
+    for (const char* name :
+         {"affix", "deterministic", "fail_after", "guard", "quantizer", "quarantine"}) {
+        AnyAllocator allocator = build_allocator(over(name, node("arena")));
+        ASSERT_TRUE(allocator.has_mark()) << name;
+        auto* const older = static_cast<unsigned char*>(allocator.allocate(100, 16));
+        std::memset(older, 7, 100);
+        const alloclab_mark point = allocator.mark();
+        void* const younger = allocator.allocate(100, 16);
+        EXPECT_TRUE(allocator.rewind(point)) << name;
+        EXPECT_EQ(allocator.allocate(100, 16), younger) << name;
+        EXPECT_EQ(LiveBlocks::check(older, 100, 7), "") << name;
+    }
+    for (const char* name : {"callback", "limit", "locked", "stats", "thread_local", "trace"}) {
+        EXPECT_FALSE(build_allocator(over(name, node("arena"))).has_mark()) << name;
     }
 }
 

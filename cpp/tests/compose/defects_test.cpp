@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <string>
 #include <thread>
 
 namespace alloclab {
@@ -101,6 +103,23 @@ TEST_F(DefectsTest, both_sides_of_a_router_have_it) {
 TEST_F(DefectsTest, a_threads_own_allocator_has_it_too) {
     AnyAllocator allocator = build(over("thread_local", guarded));
     std::thread([&] { overflow(allocator, 64); }).join();
+    EXPECT_EQ(only().kind, DefectKind::overflow);
+}
+
+TEST_F(DefectsTest, what_is_found_while_a_thread_ends_reaches_it) {
+    AnyAllocator allocator = build(over("thread_local", guarded));
+    std::promise<char*> made;
+    std::promise<void> freed;
+    std::thread maker([&] {
+        made.set_value(static_cast<char*>(allocator.allocate(64, 16)));
+        freed.get_future().wait();
+    });
+    char* const block = made.get_future().get();
+    block[64] = 1;
+    allocator.deallocate(block, 64, 16);
+    EXPECT_TRUE(defects_.all.empty()) << "the block waits for its own thread";
+    freed.set_value();
+    maker.join();
     EXPECT_EQ(only().kind, DefectKind::overflow);
 }
 

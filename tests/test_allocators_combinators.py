@@ -116,6 +116,16 @@ def test_stats_of_a_replay_add_up(trace: al.Trace) -> None:
     assert again["stats_high_tide_bytes"] == stats["stats_high_tide_bytes"]
 
 
+def test_reallocations_of_a_replay_are_counted_moved_or_not(trace: al.Trace) -> None:
+    stats = answer(trace, al.Stats(al.Pool()), "time")["stats"]
+    assert stats["stats_reallocate_ops"] == stats["stats_reallocate_ok_ops"] > 0
+    assert stats["stats_moved_bytes"] > 0
+    assert stats["stats_resize_ops"] == 0
+    moving = answer(trace, al.Locked(al.Stats(al.Deterministic(al.Pool()))), "time")["stats"]
+    assert moving["stats_reallocate_ops"] == stats["stats_reallocate_ops"]
+    assert moving["stats_moved_bytes"] > stats["stats_moved_bytes"]
+
+
 def test_a_budget_fails_requests_and_counts_them(trace: al.Trace) -> None:  # row S52
     free = answer(trace, al.Stats(al.Pool()), "time")["stats"]["stats_high_tide_bytes"]
     found = answer(trace, al.Limit(al.Pool(), free // 2), "check")
@@ -126,12 +136,13 @@ def test_a_budget_fails_requests_and_counts_them(trace: al.Trace) -> None:  # ro
 
 
 def test_reallocations_always_move_when_told_so(trace: al.Trace) -> None:
-    def resized(spec: al.Allocator) -> int:
-        return int(answer(trace, al.Stats(spec), "time")["stats"]["stats_resize_ok_ops"])
+    def in_place(spec: al.Allocator) -> int:
+        stats = answer(trace, al.Stats(spec), "time")["stats"]
+        return int(stats["stats_reallocate_in_place_ops"])
 
-    assert resized(al.Deterministic(al.Pool())) == 0
-    assert resized(al.Pool()) > 0
-    assert resized(al.Quantizer(al.Deterministic(al.Pool()), quantum=64)) > 0
+    assert in_place(al.Deterministic(al.Pool())) == 0
+    assert in_place(al.Pool()) > 0
+    assert in_place(al.Quantizer(al.Deterministic(al.Pool()), quantum=64)) > 0
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import alloclab as al
 from alloclab import _native
 from alloclab.errors import ChildFailed, UsageError
+from alloclab.replay.child import Order, run_child
 
 # A bump allocator whose every function the tests can replace.
 SOURCE = """\
@@ -117,6 +118,29 @@ def test_a_plugin_allocates_what_the_built_in_one_does(trace: Path) -> None:
     assert own["damaged_blocks"] == own["misaligned_blocks"] == own["failed_allocations"] == 0
 
 
+def test_a_plugin_that_reallocates_its_own_way_is_asked_to(trace: Path) -> None:
+    counted = SOURCE.replace(
+        "    struct Stats {",
+        """    void* reallocate(void* block, std::size_t old_size, std::size_t new_size,
+                     std::size_t alignment) noexcept {
+        ++reallocations_;
+        if (new_size <= old_size) return block;
+        void* moved = allocate(new_size, alignment);
+        return moved == nullptr ? moved : std::memcpy(moved, block, old_size);
+    }
+    void visit_stats(alloclab::StatVisitor visitor) const noexcept {
+        visitor("reallocations", reallocations_);
+    }
+    std::size_t reallocations_ = 0;
+    struct Stats {""",
+    )
+    launch = al.compile(counted).kernel()
+    assert launch is not None
+    found = run_child(Order(trace, launch, "check", stop_after=SOME_EVENTS))
+    assert found["stats"]["reallocations"] > 0
+    assert found["damaged_blocks"] == found["failed_allocations"] == 0
+
+
 def test_options_reach_the_plugin_and_a_full_region_is_counted(trace: Path) -> None:
     small = al.Plugin(source=SOURCE, options={"region_bytes": 1 << 20})
     assert checked(trace, small)["failed_allocations"] > 0
@@ -152,6 +176,12 @@ def test_an_exception_out_of_allocate_is_told_in_its_own_words(trace: Path) -> N
 def test_an_exception_out_of_the_constructor_is_a_refusal(trace: Path) -> None:
     with pytest.raises(UsageError, match="create threw: not today"):
         checked(trace, bump(create='throw std::runtime_error("not today");'))
+
+
+def test_a_defect_found_in_a_replay_is_a_line_and_a_failed_run(trace: Path) -> None:
+    error = failure(trace, al.Guard(bump(allocate="return base_;")))
+    assert error.signal_number == signal.SIGABRT
+    assert "alloclab: write" in error.stderr
 
 
 def test_a_plugin_that_exits_or_hangs_is_a_failed_run(trace: Path) -> None:

@@ -145,20 +145,24 @@ py::array to_rows(const std::vector<AllocationEvent>& events) {
 std::shared_ptr<LiveHeap> make_heap(const std::string& text, bool is_traced,
                                     const py::object& on_events) {
     const AllocatorSpec spec = parse_allocator_spec(text);
+    auto defects = std::make_unique<DefectLog>();
     Trace<AnyAllocator>* trace = nullptr;
-    const auto traced = [&](AnyAllocator inner, const TraceOptions& options) {
-        TracedAllocator made = trace_around(std::move(inner), options);
+    const auto traced = [&](auto&& make, const TraceOptions& options) {
+        TracedAllocator made = trace_around(make, options);
         trace = made.trace;
         return std::move(made.allocator);
     };
     AnyAllocator allocator = [&] {
         if (spec.name != "trace") {
-            AnyAllocator plain = build_allocator(spec);
-            return is_traced ? traced(std::move(plain), {}) : std::move(plain);
+            const auto build = [&](const DefectHandler& on_defect) {
+                return build_allocator(spec, on_defect);
+            };
+            return is_traced ? traced(build, {}) : build(defects->handler());
         }
-        SpecReader reader(spec, spec.name);
+        SpecReader reader(spec, spec.name, defects->handler());
         const auto options = reader.options<TraceOptions>();
-        AnyAllocator built = traced(reader.child("upstream"), options);
+        AnyAllocator built = traced(
+            [&](const DefectHandler& named) { return reader.child("upstream", named); }, options);
         reader.finish();
         return built;
     }();
@@ -168,7 +172,7 @@ std::shared_ptr<LiveHeap> make_heap(const std::string& text, bool is_traced,
         callback = made.callback;
         allocator = std::move(made.allocator);
     }
-    auto heap = std::make_shared<LiveHeap>(std::move(allocator));
+    auto heap = std::make_shared<LiveHeap>(std::move(allocator), std::move(defects));
     if (trace != nullptr) {
         heap->watch(trace);
     }

@@ -134,7 +134,8 @@ std::shared_ptr<LiveHeap> heap_of(const std::shared_ptr<Subsystems>& self, std::
     Capabilities offered = Capabilities::of(subsystem.allocator());
     offered.mark = false; // its figures know of resets only
     auto heap = std::make_shared<LiveHeap>(
-        erase_narrowed<SubsystemView>(subsystem.row().key, offered, subsystem), self);
+        erase_narrowed<SubsystemView>(subsystem.row().key, offered, subsystem),
+        std::make_unique<DefectLog>(), self);
     if (subsystem.trace() != nullptr) {
         heap->watch(subsystem.trace());
     }

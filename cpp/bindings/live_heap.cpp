@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "live_heap.hpp"
 
+#include "bindings.hpp"
+
 #include <alloclab/alloc/thread_serial.hpp>
 #include <alloclab/base/units.hpp>
 
@@ -8,16 +10,35 @@
 
 #include <cstring>
 
+namespace py = pybind11;
+
 namespace alloclab::bindings {
 
-LiveHeap::LiveHeap(AnyAllocator allocator, std::shared_ptr<void> keeper)
-    : keeper_(std::move(keeper)), allocator_(std::move(allocator)),
+LiveHeap::LiveHeap(AnyAllocator allocator, std::unique_ptr<DefectLog> defects,
+                   std::shared_ptr<void> keeper)
+    : defects_(std::move(defects)), keeper_(std::move(keeper)), allocator_(std::move(allocator)),
       owner_thread_(this_thread_serial()), is_thread_bound_(!allocator_->is_thread_safe()) {}
 
 LiveHeap::~LiveHeap() {
     adopt_thread(); // the last reference may go anywhere
     drain();
     unwatch();
+    allocator_.reset();
+    tell_unraisable();
+}
+
+void LiveHeap::tell_unraisable() noexcept {
+    if (defects_->is_empty()) {
+        return;
+    }
+    const py::error_scope unrelated; // the heap may go while another error is on its way
+    const std::string text = defects_->take();
+    try {
+        raise_python("MemoryDefect", text.c_str());
+    } catch (const py::error_already_set&) { // the interpreter goes, too
+        PyErr_SetString(PyExc_RuntimeError, text.c_str());
+    }
+    PyErr_WriteUnraisable(py::str("the end of a live allocator").ptr());
 }
 
 // A trace that is the keeper's outlives this.
@@ -55,17 +76,7 @@ AnyAllocator& LiveHeap::enter() {
 
 void LiveHeap::watch(Trace<AnyAllocator>* trace) {
     trace_ = trace;
-    const auto note = [](void* context, const Defect& defect) noexcept {
-        std::string text;
-        write_defect({[](void* into, std::string_view piece) noexcept {
-                          static_cast<std::string*>(into)->append(piece);
-                      },
-                      &text},
-                     defect);
-        text.erase(text.find_last_not_of('\n') + 1);
-        static_cast<LiveHeap*>(context)->defects_.push_back(std::move(text));
-    };
-    trace_->set_defect_handler({note, this});
+    trace_->set_defect_handler(defects_->handler());
 }
 
 void LiveHeap::watch(Callback<AnyAllocator>* callback, Deliver deliver) {
@@ -88,12 +99,8 @@ void LiveHeap::flush_events() {
 }
 
 void LiveHeap::settle() {
-    if (!defects_.empty()) [[unlikely]] {
-        std::string all;
-        for (const std::string& each : std::exchange(defects_, {})) {
-            all += (all.empty() ? "" : "; ") + each;
-        }
-        throw LiveError("MemoryDefect", all);
+    if (!defects_->is_empty()) [[unlikely]] {
+        throw LiveError("MemoryDefect", defects_->take());
     }
     if (!events_.empty()) [[unlikely]] {
         flush_events();
@@ -145,6 +152,7 @@ std::unique_ptr<Block> LiveHeap::allocate(std::size_t size, std::size_t alignmen
                                           AllocationSite site, bool is_zeroed) {
     void* const address = take(size, alignment, site, is_zeroed);
     if (address == nullptr) {
+        settle();
         return nullptr;
     }
     std::unique_ptr<Block> block(
@@ -180,17 +188,21 @@ bool LiveHeap::resize(Block& block, std::size_t new_size) {
     AnyAllocator& allocator = enter();
     // A rewind would give away what the block grew over, or no longer find what it gave up.
     const bool is_held = new_size != block.size_ && is_held_by_mark(block.serial_);
-    if (is_held || !allocator.resize(block.address_, block.size_, new_size, block.alignment_)) {
-        return false;
-    }
-    block.size_ = new_size;
+    const bool is_done =
+        !is_held && allocator.resize(block.address_, block.size_, new_size, block.alignment_);
+    block.size_ = is_done ? new_size : block.size_;
     settle();
-    return true;
+    return is_done;
 }
 
 void* LiveHeap::allocate_address(std::size_t size, std::size_t alignment, AllocationSite site) {
     void* const address = take(size, alignment, site, false);
-    settle();
+    try {
+        settle();
+    } catch (...) {
+        give_back(address, size, alignment); // nobody is told of it
+        throw;
+    }
     return address;
 }
 
@@ -247,6 +259,7 @@ void LiveHeap::reset() {
 
 LiveMark LiveHeap::mark() {
     AnyAllocator& allocator = enter();
+    settle(); // while there is no mark to lose
     marks_.push_back({next_mark_id_++, next_serial_});
     return {weak_from_this(), allocator.mark(), marks_.back().id, next_serial_};
 }
@@ -269,6 +282,7 @@ void LiveHeap::rewind(const LiveMark& to) {
     }
     end_since(to.next_serial);
     marks_.resize(kept);
+    settle();
 }
 
 bool LiveHeap::close() {
@@ -286,9 +300,9 @@ bool LiveHeap::close() {
         if (callback_ != nullptr) {
             callback_->flush();
         }
+        failed_ = nullptr;
         finish_closing();
         settle();
-        failed_ = nullptr;
     }
     return !allocator_;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "defect_log.hpp"
+
 #include <alloclab/alloc/any_allocator.hpp>
 #include <alloclab/alloc/callback.hpp>
 #include <alloclab/alloc/trace_allocator.hpp>
@@ -38,10 +40,15 @@ struct LiveMark {
 // looks at through a buffer is not taken away. Everything runs under the GIL.
 //   blocks_ holds the handles that are not ended, in the order of their birth
 // Never moved: handles point to it and keep it alive.
+//
+// A defect that a part of the allocator finds is a LiveError of the call that made it, not the end
+// of the process; one found outside of such a call, where a handle is dropped or NumPy frees, is
+// the next call's. What is left when the heap goes is told to Python's `sys.unraisablehook`.
 class LiveHeap : public std::enable_shared_from_this<LiveHeap> {
 public:
-    // `keeper` lives as long as the allocator.
-    explicit LiveHeap(AnyAllocator allocator, std::shared_ptr<void> keeper = nullptr);
+    // `defects` is the log the allocator's parts tell; `keeper` lives as long as the allocator.
+    explicit LiveHeap(AnyAllocator allocator, std::unique_ptr<DefectLog> defects,
+                      std::shared_ptr<void> keeper = nullptr);
     ~LiveHeap();
     LiveHeap(const LiveHeap&) = delete;
     LiveHeap& operator=(const LiveHeap&) = delete;
@@ -88,8 +95,7 @@ public:
 
     // The calling thread is the one that may call, from now on.
     void adopt_thread() noexcept;
-    // The trace within the allocator: from now on a defect it finds is a LiveError of the call that
-    // made it, not the end of the process.
+    // The trace within the allocator: from now on it, too, tells the log.
     void watch(Trace<AnyAllocator>* trace);
     Trace<AnyAllocator>* trace() noexcept { return trace_; }
 
@@ -129,6 +135,7 @@ private:
     void finish_closing() noexcept;
     void unwatch() noexcept;
     void settle(); // what a call has left to tell: defects, events
+    void tell_unraisable() noexcept;
     bool is_held_by_mark(std::uint64_t serial) const noexcept {
         return !marks_.empty() && serial < marks_.back().next_serial;
     }
@@ -138,7 +145,7 @@ private:
         std::uint64_t next_serial;
     };
 
-    std::vector<std::string> defects_; // found and not yet told; an end may find more
+    std::unique_ptr<DefectLog> defects_; // goes after the allocator, whose end may find more
     std::vector<AllocationEvent> events_;
     std::shared_ptr<void> keeper_; // goes after the allocator
     std::optional<AnyAllocator> allocator_;

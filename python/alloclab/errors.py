@@ -133,8 +133,8 @@ class BlockEnded(Error):  # noqa: N818 - reads as a claim about the block
 
 
 class MemoryDefect(Error):  # noqa: N818 - reads as a claim about the caller
-    """A traced live allocator found a wrong free, or memory written that was not to be; every site
-    that is known is named.
+    """A part of a live allocator (Guard, Quarantine, Trace) found a wrong free, or memory written
+    that was not to be; every site that is known is named.
     """
 
 

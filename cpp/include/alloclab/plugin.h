@@ -98,6 +98,11 @@ typedef struct alloclab_allocator {
     int (*rewind)(void* self, alloclab_mark to);
     /* Calls the visitor for every figure. `reserved_bytes` and `committed_bytes` are understood. */
     void (*visit_stats)(const void* self, alloclab_stat_visitor visitor);
+    /* Gives a live block another size: the block, moved with its bytes or where it stood, or null
+     * and the old one lives on. Where this is null the caller resizes, and where that fails
+     * allocates, copies and deallocates. */
+    void* (*reallocate)(void* self, void* block, size_t old_size, size_t new_size,
+                        size_t alignment);
 } alloclab_allocator;
 
 /* What a plugin defines: returns its table. */

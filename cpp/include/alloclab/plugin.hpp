@@ -31,6 +31,10 @@ template <class A> struct PluginChecks {
         Resizable<A> || !requires(A & a, void* p, std::size_t n) {
         a.resize(p, n, n, n);
     };
+    static constexpr bool is_reallocate_right =
+        Reallocating<A> || !requires(A & a, void* p, std::size_t n) {
+        a.reallocate(p, n, n, n);
+    };
     static constexpr bool is_reset_right = Resettable<A> || !requires(A & a) { a.reset(); };
     static constexpr bool is_owns_right = Owning<A> || !requires(A & a, void* p) { a.owns(p); };
     static constexpr bool is_usable_size_right = Measurable<A> || !requires(A & a, void* p) {
@@ -55,8 +59,8 @@ template <class A> struct PluginChecks {
         }
     }();
 
-    static constexpr bool passed = Allocator<A> && is_resize_right && is_reset_right &&
-                                   is_owns_right && is_usable_size_right &&
+    static constexpr bool passed = Allocator<A> && is_resize_right && is_reallocate_right &&
+                                   is_reset_right && is_owns_right && is_usable_size_right &&
                                    is_allocate_zeroed_right && is_mark_right && is_stats_right &&
                                    is_visit_stats_right && is_made;
 };
@@ -132,6 +136,9 @@ template <class A> const alloclab_allocator* plugin_table(const char* name) {
         "must be noexcept", __VA_ARGS__);                                                          \
     ALLOCLAB_PLUGIN_CHECK(is_resize_right, "resize must be `bool resize(void* block, std::size_t " \
         "old_size, std::size_t new_size, std::size_t alignment) noexcept`", __VA_ARGS__);          \
+    ALLOCLAB_PLUGIN_CHECK(is_reallocate_right, "reallocate must be `void* reallocate(void* "       \
+        "block, std::size_t old_size, std::size_t new_size, std::size_t alignment) noexcept`",     \
+        __VA_ARGS__);                                                                              \
     ALLOCLAB_PLUGIN_CHECK(is_reset_right, "reset must be `void reset() noexcept`", __VA_ARGS__);   \
     ALLOCLAB_PLUGIN_CHECK(is_owns_right, "owns must be `bool owns(const void* block) const "       \
         "noexcept`", __VA_ARGS__);                                                                 \

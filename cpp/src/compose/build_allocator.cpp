@@ -55,10 +55,11 @@ public:
 
 } // namespace
 
-AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path) {
+AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path,
+                        const DefectHandler& on_defect) {
     const CountedNode counted(path);
     if (const Recipe* const recipe = find_recipe(spec.name)) {
-        SpecReader reader(spec, path);
+        SpecReader reader(spec, path, on_defect);
         AnyAllocator built = recipe->build(recipe->name, reader);
         reader.finish();
         return built;
@@ -70,8 +71,8 @@ AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path) {
     throw Error("allocator " + path + ": \"" + spec.name + "\" is unknown; known: " + known);
 }
 
-AnyAllocator build_allocator(const AllocatorSpec& spec) {
-    return build_node(spec, spec.name);
+AnyAllocator build_allocator(const AllocatorSpec& spec, const DefectHandler& on_defect) {
+    return build_node(spec, spec.name, on_defect);
 }
 
 std::vector<std::string_view> known_allocators() {

@@ -3,7 +3,7 @@
 
 #include <alloclab/alloc/guard.hpp>
 #include <alloclab/alloc/quarantine.hpp>
-#include <alloclab/alloc/trace_allocator.hpp>
+#include <alloclab/compose/watched.hpp>
 
 #include <array>
 
@@ -11,36 +11,30 @@ namespace alloclab {
 
 namespace {
 
-// Builds a debugging block around one child. All keep tables of their own, which are for one
-// thread.
-template <class A, class Own>
-AnyAllocator build_debug(const char* name, SpecReader& reader, void (*adjust)(Capabilities&)) {
+// Builds a debugging block around one child. It keeps tables of its own, which are for one thread.
+template <class A, class Own> AnyAllocator build_debug(const char* name, SpecReader& reader) {
     const auto options = reader.options<Own>();
     AnyAllocator upstream = reader.child("upstream");
-    Capabilities offered = Capabilities::of(upstream);
-    offered.is_thread_safe = false;
-    adjust(offered);
-    return erase_narrowed<A>(name, offered, from_children, options, std::move(upstream));
+    const Capabilities offered = Capabilities::of(upstream);
+    auto* const made = new Erased<A>(from_children, options, std::move(upstream));
+    made->table.name = name;
+    narrow(made->table, offered);
+    made->set_defect_handler(reader.on_defect());
+    return AnyAllocator(made->table, static_cast<A*>(made));
 }
 
-AnyAllocator build_guard(const char* name, SpecReader& reader) {
-    return build_debug<Guard<AnyAllocator>, NoOptions>(name, reader, [](Capabilities&) {});
-}
-
-AnyAllocator build_quarantine(const char* name, SpecReader& reader) {
-    return build_debug<Quarantine<AnyAllocator>, QuarantineOptions>(name, reader,
-                                                                    [](Capabilities&) {});
-}
-
-// Its table of live blocks knows what is its own, and how large.
-AnyAllocator build_trace(const char* name, SpecReader& reader) {
-    return build_debug<Trace<AnyAllocator>, TraceOptions>(
-        name, reader, [](Capabilities& offered) { offered.owns = offered.usable_size = true; });
+// What it stands on tells it of defects, and it tells on, with the sites.
+AnyAllocator build_trace(const char*, SpecReader& reader) {
+    const auto options = reader.options<TraceOptions>();
+    TracedAllocator traced = trace_around(
+        [&](const DefectHandler& named) { return reader.child("upstream", named); }, options);
+    traced.trace->set_defect_handler(reader.on_defect());
+    return std::move(traced.allocator);
 }
 
 constexpr std::array recipes{
-    Recipe{"guard", build_guard},
-    Recipe{"quarantine", build_quarantine},
+    Recipe{"guard", build_debug<Guard<AnyAllocator>, NoOptions>},
+    Recipe{"quarantine", build_debug<Quarantine<AnyAllocator>, QuarantineOptions>},
     Recipe{"trace", build_trace},
 };
 

@@ -80,7 +80,8 @@ AnyAllocator build_stats(const char* name, SpecReader& reader) {
     const bool has_slack = read_flag(reader, "slack");
     const bool has_histogram = read_flag(reader, "histogram");
     AnyAllocator upstream = reader.child("upstream");
-    const Capabilities offered = Capabilities::of(upstream);
+    Capabilities offered = Capabilities::of(upstream);
+    offered.reallocate = true; // to count it
     if (has_slack && !offered.usable_size) {
         reader.refuse_child("upstream", std::string(upstream.name()) +
                                             " does not know how large its blocks are, and slack "
@@ -118,12 +119,13 @@ AnyAllocator build_locked(const char* name, SpecReader& reader) {
 struct MakeFromSpec {
     AllocatorSpec spec;
     std::string path;
+    DefectHandler on_defect;
 
     // The spec was built once already: what can fail now is memory, and whoever has none of it gets
     // an allocator that gives none.
     AnyAllocator operator()() const noexcept {
         try {
-            return build_node(spec, path);
+            return build_node(spec, path, on_defect);
         } catch (const std::exception&) {
             static Null nothing;
             static constexpr alloclab_allocator table = table_of<Null>("null");
@@ -140,12 +142,13 @@ bool contains(const AllocatorSpec& spec, std::string_view name) {
 
 AnyAllocator build_thread_local(const char* name, SpecReader& reader) {
     const auto options = reader.options<ThreadLocalOptions>();
-    MakeFromSpec make{reader.child_spec("upstream"), reader.path_of("upstream")};
+    MakeFromSpec make{reader.child_spec("upstream"), reader.path_of("upstream"),
+                      reader.on_defect()};
     if (contains(make.spec, "mimalloc_heap")) {
         reader.refuse_child("upstream", "mimalloc_heap ends with the thread that made it, and "
                                         "thread_local hands its parts on");
     }
-    Capabilities offered = Capabilities::of(build_node(make.spec, make.path));
+    Capabilities offered = Capabilities::of(build_node(make.spec, make.path, make.on_defect));
     offered.usable_size = true; // it keeps the sizes itself
     return erase_narrowed<ThreadLocal<AnyAllocator, OsPageSource, MakeFromSpec>>(
         name, offered, options, std::move(make), OsPageSource{});

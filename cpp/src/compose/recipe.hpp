@@ -49,7 +49,8 @@ std::span<const Recipe> debug_recipes();
 // The recipe of that name, or null.
 const Recipe* find_recipe(std::string_view name);
 
-// Builds the allocator of one node, its children with it.
-AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path);
+// Builds the allocator of one node, its children with it; `on_defect` is told what they find.
+AnyAllocator build_node(const AllocatorSpec& spec, const std::string& path,
+                        const DefectHandler& on_defect);
 
 } // namespace alloclab

@@ -19,6 +19,7 @@ AnyAllocator build_segregator(const char* name, SpecReader& reader) {
     AnyAllocator large = reader.child("large");
     Capabilities offered = Capabilities::of(small) & Capabilities::of(large);
     offered.resize = small.has_resize() || large.has_resize();
+    offered.reallocate = small.has_reallocate() || large.has_reallocate();
     offered.usable_size = offered.usable_size && small.has_owns();
     offered.is_thread_safe = small.is_thread_safe() && large.is_thread_safe();
     return erase_narrowed<Segregator<AnyAllocator, AnyAllocator>>(
@@ -68,7 +69,7 @@ AnyAllocator build_bucketizer(const char* name, SpecReader& reader) {
     AllocatorSpec upstream = reader.child_spec("upstream");
     for (std::size_t bucket_idx = 0; bucket_idx < steps.count(); ++bucket_idx) {
         set_block_bytes(upstream, steps.largest_of(bucket_idx));
-        buckets.push_back(build_node(upstream, reader.path_of("upstream")));
+        buckets.push_back(build_node(upstream, reader.path_of("upstream"), reader.on_defect()));
     }
     Capabilities offered = Capabilities::of(buckets.front());
     offered.resize = true;

@@ -16,8 +16,8 @@ bool contains(const std::vector<std::string_view>& names, std::string_view name)
 
 } // namespace
 
-SpecReader::SpecReader(const AllocatorSpec& spec, std::string path)
-    : spec_(spec), path_(std::move(path)) {}
+SpecReader::SpecReader(const AllocatorSpec& spec, std::string path, const DefectHandler& on_defect)
+    : spec_(spec), path_(std::move(path)), on_defect_(on_defect) {}
 
 std::string_view SpecReader::text(std::string_view name, std::string_view otherwise) {
     read_options_.push_back(name);
@@ -29,8 +29,8 @@ std::string_view SpecReader::text(std::string_view name, std::string_view otherw
     return otherwise;
 }
 
-AnyAllocator SpecReader::child(std::string_view name) {
-    return build_node(child_spec(name), path_of(name));
+AnyAllocator SpecReader::child(std::string_view name, const DefectHandler& on_defect) {
+    return build_node(child_spec(name), path_of(name), on_defect);
 }
 
 const AllocatorSpec& SpecReader::child_spec(std::string_view name) {

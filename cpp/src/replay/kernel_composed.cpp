@@ -16,6 +16,17 @@ public:
 
     explicit ComposedHeap(const AllocatorSpec& spec) : OwnHeap(build_allocator(spec)) {}
 
+    void* reallocate(Slot& slot, std::size_t size) {
+        if (slot.at == nullptr || !allocator().has_reallocate()) {
+            return OwnHeap::reallocate(slot, size);
+        }
+        void* const got = allocator().reallocate(slot.at, slot.size, size, slot.alignment);
+        if (got != nullptr) {
+            slot = {got, size, slot.alignment};
+        }
+        return got;
+    }
+
     std::size_t usable_size(void* block, std::size_t size) {
         return allocator().has_usable_size() ? allocator().usable_size(block)
                                              : align_up(size, default_alignment);

@@ -4,8 +4,11 @@
 #include <alloclab/alloc/null.hpp>
 #include <alloclab/alloc/pool.hpp>
 #include <alloclab/alloc/segregator.hpp>
+#include <alloclab/alloc/stats.hpp>
 
 #include <gtest/gtest.h>
+
+#include <cstring>
 
 namespace alloclab {
 namespace {
@@ -50,6 +53,26 @@ TEST(segregator, resizes_within_a_side_and_never_across) {
     void* const large = hybrid.allocate(1000, 16);
     EXPECT_FALSE(hybrid.resize(large, 1000, 64, 16));
     EXPECT_TRUE(hybrid.resize(large, 1000, 1001, 16));
+}
+
+TEST(segregator, asks_the_side_of_a_block_to_reallocate_it_and_moves_it_across) {
+    using Counted = Segregator<Stats<Freelist<>>, Stats<Pool<>>>;
+    static_assert(Reallocating<Counted> && !Reallocating<Hybrid>);
+    Counted::Options options;
+    options.threshold_bytes = 64;
+    options.small.upstream.block_bytes = 64;
+    Counted counted(options);
+    void* const small = counted.allocate(20, 16);
+    EXPECT_EQ(reallocate(counted, small, 20, 60, 16), small);
+    EXPECT_EQ(counted.small().stats().reallocate_in_place_ops, 1U);
+    std::memset(small, 7, 60);
+    auto* const large = static_cast<char*>(reallocate(counted, small, 60, 100, 16));
+    EXPECT_EQ(large[59], 7);
+    EXPECT_EQ(counted.small().stats().used_bytes, 0U);
+    EXPECT_EQ(counted.large().stats().used_bytes, 100U);
+    EXPECT_EQ(counted.large().stats().reallocate_ops, 0U) << "to it the block is a new one";
+    EXPECT_EQ(reallocate(counted, large, 100, std::size_t{1} << 60, 16), nullptr);
+    EXPECT_EQ(counted.large().stats().used_bytes, 100U) << "the old one lives on";
 }
 
 TEST(segregator, finds_the_side_of_a_free_without_a_size) {

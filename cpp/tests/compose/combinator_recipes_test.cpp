@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
 #include <string>
 #include <thread>
@@ -222,6 +223,61 @@ TEST(combinator_recipes, a_composed_stack_serves_threads_behind_one_of_the_two_t
                 allocator.deallocate(theirs[size], size, 16); // by a thread that made none
             }
         }
+    }
+}
+
+TEST(combinator_recipes, marks_pass_where_a_rewind_leaves_nothing_wrong) {
+    for (const char* name :
+         {"affix", "deterministic", "fail_after", "guard", "quantizer", "quarantine"}) {
+        AnyAllocator allocator = build_allocator(over(name, node("arena")));
+        ASSERT_TRUE(allocator.has_mark()) << name;
+        auto* const older = static_cast<unsigned char*>(allocator.allocate(100, 16));
+        std::memset(older, 7, 100);
+        const alloclab_mark point = allocator.mark();
+        void* const younger = allocator.allocate(100, 16);
+        EXPECT_TRUE(allocator.rewind(point)) << name;
+        EXPECT_EQ(allocator.allocate(100, 16), younger) << name;
+        EXPECT_EQ(LiveBlocks::check(older, 100, 7), "") << name;
+    }
+    for (const char* name : {"callback", "limit", "locked", "stats", "thread_local", "trace"}) {
+        EXPECT_FALSE(build_allocator(over(name, node("arena"))).has_mark()) << name;
+    }
+}
+
+TEST(combinator_recipes, reallocation_reaches_whoever_counts_it) {
+    const AllocatorSpec counted = over("stats", node("pool"));
+    const auto split = [](AllocatorSpec small, AllocatorSpec large) {
+        return node("segregator", {}, {{"small", std::move(small)}, {"large", std::move(large)}});
+    };
+    for (const AllocatorSpec& spec :
+         {counted, over("locked", counted), over("stats", over("stats", node("pool"))),
+          split(counted, node("pool")), over("locked", split(node("pool"), counted))}) {
+        EXPECT_TRUE(build_allocator(spec).has_reallocate()) << spec.name;
+    }
+    for (const AllocatorSpec& spec : {node("pool"), over("locked", node("pool")),
+                                      split(node("pool"), node("pool")), over("limit", counted)}) {
+        EXPECT_FALSE(build_allocator(spec).has_reallocate()) << spec.name;
+    }
+}
+
+TEST(combinator_recipes, a_reallocation_that_moves_keeps_the_bytes_and_is_counted) {
+    const AllocatorSpec plain = node("arena");
+    const AllocatorSpec one = over("locked", over("stats", plain));
+    const AllocatorSpec two = over("stats", one);
+    for (const auto& [spec, parts] :
+         {std::pair(plain, 0U), std::pair(one, 1U), std::pair(two, 2U)}) {
+        AnyAllocator allocator = build_allocator(spec);
+        auto* const block = static_cast<unsigned char*>(allocator.allocate(100, 16));
+        block[99] = 42;
+        allocator.allocate(8, 16); // in the way
+        auto* const moved = static_cast<unsigned char*>(allocator.reallocate(block, 100, 400, 16));
+        EXPECT_NE(moved, block);
+        EXPECT_EQ(moved[99], 42);
+        EXPECT_EQ(allocator.reallocate(moved, 400, std::size_t{1} << 60, 16), nullptr);
+        auto figures = figures_of(allocator);
+        EXPECT_EQ(figures["stats_moved_bytes"], 100 * parts);
+        EXPECT_EQ(figures["stats_reallocate_ops"], 2 * parts);
+        EXPECT_EQ(figures["stats_used_bytes"], 408 * parts);
     }
 }
 

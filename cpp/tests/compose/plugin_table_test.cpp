@@ -34,8 +34,9 @@ ALLOCLAB_AT(usable_size, 96);
 ALLOCLAB_AT(mark, 104);
 ALLOCLAB_AT(rewind, 112);
 ALLOCLAB_AT(visit_stats, 120);
+ALLOCLAB_AT(reallocate, 128);
 #undef ALLOCLAB_AT
-static_assert(sizeof(alloclab_allocator) == 128 && ALLOCLAB_THREAD_SAFE == 1);
+static_assert(sizeof(alloclab_allocator) == 136 && ALLOCLAB_THREAD_SAFE == 1);
 static_assert(sizeof(alloclab_option) == 16 && offsetof(alloclab_option, value) == 8);
 static_assert(sizeof(alloclab_site) == 24 && offsetof(alloclab_site, file) == 8 &&
               offsetof(alloclab_site, line) == 16);
@@ -88,6 +89,12 @@ TEST(read_plugin_table, fills_a_shorter_one_up_with_nothing) {
     EXPECT_EQ(read.table_bytes, sizeof read);
 }
 
+TEST(read_plugin_table, takes_one_from_before_reallocate) {
+    alloclab_allocator table = complete_table();
+    table.table_bytes = offsetof(alloclab_allocator, reallocate);
+    EXPECT_EQ(read_plugin_table(&table, table.table_bytes).reallocate, nullptr);
+}
+
 TEST(read_plugin_table, takes_one_with_nothing_optional) {
     alloclab_allocator table = complete_table();
     table.table_bytes = offsetof(alloclab_allocator, resize);
@@ -112,14 +119,14 @@ TEST(read_plugin_table, refuses_a_size_that_cannot_be) {
     for (const std::uint32_t bytes : {0u, 8u, 48u, 57u, 127u, 4104u, 0xffffffffu}) {
         const std::string said = refusal_after([&](auto& table) { table.table_bytes = bytes; });
         EXPECT_EQ(said, "its table cannot be of " + std::to_string(bytes) +
-                            " bytes (sizeof(alloclab_allocator) is 128)");
+                            " bytes (sizeof(alloclab_allocator) is 136)");
     }
 }
 
 TEST(read_plugin_table, refuses_a_table_cut_short) {
     const alloclab_allocator table = complete_table();
     EXPECT_EQ(refusal(&table, 4), "its table has no head");
-    EXPECT_EQ(refusal(&table, 64), "its table ends before the 128 bytes it claims");
+    EXPECT_EQ(refusal(&table, 64), "its table ends before the 136 bytes it claims");
     EXPECT_EQ(refusal(nullptr, 0), "alloclab_plugin() returned null");
 }
 

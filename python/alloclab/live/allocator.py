@@ -67,7 +67,8 @@ class LiveAllocator:
     reset or rewound away raises when it is used. Memory that is looked at, by an array or a
     memoryview, is never taken away: what would, raises ArenaEscapeError.
 
-    What an allocator cannot do is no attribute of it: `hasattr(a, "reset")` tells.
+    What an allocator cannot do is no attribute of it: `hasattr(a, "reset")` tells. What a part of
+    it (Guard, Quarantine, Trace) finds wrong raises MemoryDefect from the call that found it.
 
     Everything runs under the GIL. An allocator that is not thread-safe serves the thread that made
     it; blocks may be dropped anywhere.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <alloclab/alloc/concept.hpp>
+#include <alloclab/alloc/reallocate.hpp>
 #include <alloclab/plugin.h>
 
 #include <cstring>
@@ -13,8 +14,8 @@ namespace alloclab {
 // behind it; that never moves, this handle may. What composed stacks are built of at run time.
 //
 // Whether a capability is there is known at run time only: ask `has_...` first. Without it `resize`
-// says no, `allocate_zeroed` clears and the site is dropped, which is what those mean; the others
-// must not be called.
+// says no, `reallocate` resizes or moves, `allocate_zeroed` clears and the site is dropped, which
+// is what those mean; the others must not be called.
 class AnyAllocator {
 public:
     AnyAllocator(const alloclab_allocator& table, void* self) noexcept
@@ -40,6 +41,11 @@ public:
     bool resize(void* block, std::size_t old_size, std::size_t new_size,
                 std::size_t alignment) noexcept {
         return has_resize() && table_->resize(self_, block, old_size, new_size, alignment) != 0;
+    }
+    void* reallocate(void* block, std::size_t old_size, std::size_t new_size,
+                     std::size_t alignment) noexcept {
+        return has_reallocate() ? table_->reallocate(self_, block, old_size, new_size, alignment)
+                                : resize_or_move(*this, block, old_size, new_size, alignment);
     }
     void* allocate_zeroed(std::size_t size, std::size_t alignment) noexcept {
         if (table_->allocate_zeroed != nullptr) {
@@ -70,6 +76,7 @@ public:
     }
 
     bool has_resize() const noexcept { return table_->resize != nullptr; }
+    bool has_reallocate() const noexcept { return table_->reallocate != nullptr; }
     bool has_reset() const noexcept { return table_->reset != nullptr; }
     bool has_owns() const noexcept { return table_->owns != nullptr; }
     bool has_usable_size() const noexcept { return table_->usable_size != nullptr; }

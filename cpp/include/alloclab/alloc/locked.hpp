@@ -2,6 +2,7 @@
 #pragma once
 
 #include <alloclab/alloc/layer.hpp>
+#include <alloclab/alloc/reallocate.hpp>
 #include <alloclab/alloc/spin_lock.hpp>
 
 #include <pthread.h>
@@ -56,6 +57,11 @@ public:
                 std::size_t alignment) noexcept requires Resizable<A> {
         const Guard guard(lock_);
         return this->upstream_.resize(block, old_size, new_size, alignment);
+    }
+    void* reallocate(void* block, std::size_t old_size, std::size_t new_size,
+                     std::size_t alignment) noexcept requires Reallocating<A> {
+        const Guard guard(lock_);
+        return this->upstream_.reallocate(block, old_size, new_size, alignment);
     }
     void reset() noexcept requires Resettable<A> {
         const Guard guard(lock_);

@@ -17,8 +17,34 @@ concept Reallocating = Allocator<A> &&
     noexcept->std::same_as<void*>;
 };
 
-// Gives a block another size: where it stands if the allocator can, else by allocating, copying and
-// freeing. Returns null when there is no memory; the block lives on then.
+// Moves a block from one allocator to another, or to another place of the same. Returns null when
+// there is no memory; the block lives on then.
+template <Allocator From, Allocator To>
+void* move_block(From& from, To& to, void* block, std::size_t old_size, std::size_t new_size,
+                 std::size_t alignment) noexcept {
+    void* const moved = to.allocate(new_size, alignment);
+    if (moved != nullptr) {
+        std::memcpy(moved, block, std::min(old_size, new_size));
+        from.deallocate(block, old_size, alignment);
+    }
+    return moved;
+}
+
+// Gives a block another size without asking the allocator for a reallocation: where it stands if
+// that can be, else by moving it.
+template <Allocator A>
+void* resize_or_move(A& allocator, void* block, std::size_t old_size, std::size_t new_size,
+                     std::size_t alignment) noexcept {
+    if constexpr (Resizable<A>) {
+        if (allocator.resize(block, old_size, new_size, alignment)) {
+            return block;
+        }
+    }
+    return move_block(allocator, allocator, block, old_size, new_size, alignment);
+}
+
+// Gives a block another size, in the allocator's own way if it has one. Returns null when there is
+// no memory; the block lives on then.
 // Requires: the block is live, not null.
 template <Allocator A>
 void* reallocate(A& allocator, void* block, std::size_t old_size, std::size_t new_size,
@@ -26,17 +52,7 @@ void* reallocate(A& allocator, void* block, std::size_t old_size, std::size_t ne
     if constexpr (Reallocating<A>) {
         return allocator.reallocate(block, old_size, new_size, alignment);
     } else {
-        if constexpr (Resizable<A>) {
-            if (allocator.resize(block, old_size, new_size, alignment)) {
-                return block;
-            }
-        }
-        void* const moved = allocator.allocate(new_size, alignment);
-        if (moved != nullptr) {
-            std::memcpy(moved, block, std::min(old_size, new_size));
-            allocator.deallocate(block, old_size, alignment);
-        }
-        return moved;
+        return resize_or_move(allocator, block, old_size, new_size, alignment);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <alloclab/alloc/combinator_options.hpp>
 #include <alloclab/alloc/layer.hpp>
+#include <alloclab/alloc/reallocate.hpp>
 
 namespace alloclab {
 
@@ -78,6 +79,19 @@ public:
         }
         return was_small ? resize_in(small_, block, old_size, new_size, alignment)
                          : resize_in(large_, block, old_size, new_size, alignment);
+    }
+
+    // Across the threshold the block is moved from one to the other.
+    void*
+    reallocate(void* block, std::size_t old_size, std::size_t new_size,
+               std::size_t alignment) noexcept requires Reallocating<Small> || Reallocating<Large> {
+        const bool was_small = is_small(old_size, alignment);
+        if (was_small == is_small(new_size, alignment)) {
+            return was_small ? alloclab::reallocate(small_, block, old_size, new_size, alignment)
+                             : alloclab::reallocate(large_, block, old_size, new_size, alignment);
+        }
+        return was_small ? move_block(small_, large_, block, old_size, new_size, alignment)
+                         : move_block(large_, small_, block, old_size, new_size, alignment);
     }
 
     void reset() noexcept requires Resettable<Small> && Resettable<Large> {

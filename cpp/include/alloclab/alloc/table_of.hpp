@@ -2,6 +2,7 @@
 #pragma once
 
 #include <alloclab/alloc/concept.hpp>
+#include <alloclab/alloc/reallocate.hpp>
 #include <alloclab/plugin.h>
 
 #include <cstring>
@@ -27,6 +28,10 @@ template <class A> struct TableFunctions {
     static int resize(void* self, void* block, std::size_t old_size, std::size_t new_size,
                       std::size_t alignment) noexcept {
         return of(self).resize(block, old_size, new_size, alignment) ? 1 : 0;
+    }
+    static void* reallocate(void* self, void* block, std::size_t old_size, std::size_t new_size,
+                            std::size_t alignment) noexcept {
+        return of(self).reallocate(block, old_size, new_size, alignment);
     }
     static void* allocate_zeroed(void* self, std::size_t size, std::size_t alignment) noexcept {
         return of(self).allocate_zeroed(size, alignment);
@@ -94,6 +99,9 @@ template <class A> constexpr alloclab_allocator table_of(const char* name) {
     table.deallocate = Functions::deallocate;
     if constexpr (Resizable<A>) {
         table.resize = Functions::resize;
+    }
+    if constexpr (Reallocating<A>) {
+        table.reallocate = Functions::reallocate;
     }
     if constexpr (Zeroing<A>) {
         table.allocate_zeroed = Functions::allocate_zeroed;

@@ -3,10 +3,11 @@
 
 #include <alloclab/alloc/guard.hpp>
 #include <alloclab/alloc/layer.hpp>
-#include <alloclab/alloc/tracing/core.hpp>
+#include <alloclab/alloc/tracing/records.hpp>
 #include <alloclab/alloc/tracing/report.hpp>
 #include <alloclab/vm/os_page_source.hpp>
 
+#include <concepts>
 #include <utility>
 
 namespace alloclab {
@@ -23,24 +24,31 @@ concept HasTypedMarks = Marking<A> && !requires(const A& allocator) {
 // thread at a time; its own tables are pages of `Source`, at most 64 bytes a live block.
 //
 // Over Guard and Quarantine it names the sites of what they find: Trace<Guard<Quarantine<A>>>.
-template <Allocator A, PageSource Source = OsPageSource> class Trace : public Layer<A> {
+template <Allocator A, PageSource Source = OsPageSource>
+class Trace : private tracing::Records<Source>, public Layer<A> {
+    using Records = tracing::Records<Source>;
+
 public:
     using Options = LayerOptions<TraceOptions, OptionsOf<A>>;
     using Stats = TraceStats;
     static constexpr Options default_options{};
 
     explicit Trace(const Options& options = default_options, Source source = Source{}) noexcept
-        : Layer<A>(options.upstream, source), core_("trace", options), source_(std::move(source)) {
+        : Records(options, source), Layer<A>(options.upstream, source) {
         listen();
     }
     Trace(FromChildren, const TraceOptions& options, A child) noexcept
-        : Layer<A>(from_children, std::forward<A>(child)), core_("trace", options) {
+        : Records(options, {}), Layer<A>(from_children, std::forward<A>(child)) {
         listen();
     }
+    // For a child that is given its handler when it is made: `make(handler)` returns it.
+    template <std::invocable<DefectHandler> Make>
+    Trace(FromChildren, const TraceOptions& options, Make&& make)
+        : Records(options, {}), Layer<A>(from_children, make(this->inner_handler())) {}
     // Says nothing of leaks: who wants to know asks before.
     ~Trace() {
+        current_ = 0;
         core_.check_ended();
-        core_.close(pages());
     }
 
     [[gnu::always_inline]] void* allocate(std::size_t size, std::size_t alignment) noexcept {
@@ -195,14 +203,17 @@ public:
     tracing::Core& core() noexcept { return core_; }
 
 private:
+    using Records::core_;
+    using Records::current_;
+    using Records::pages;
+    using Records::source_;
     using LiveRecord = tracing::LiveRecord;
 
     void listen() noexcept {
         if constexpr (requires { this->upstream_.set_defect_handler(DefectHandler{}); }) {
-            this->upstream_.set_defect_handler({report_inner, this});
+            this->upstream_.set_defect_handler(this->inner_handler());
         }
     }
-    PageCalls pages() noexcept { return PageCalls::of(source_); }
     std::uint64_t number_of(const AllocationSite& site) noexcept {
         return core_.sites().find_or_add(pages(), site);
     }
@@ -263,14 +274,6 @@ private:
         defect.given_bytes = size;
         core_.report(defect);
     }
-    static void report_inner(void* context, const Defect& defect) noexcept {
-        auto* const trace = static_cast<Trace*>(context);
-        trace->core_.report_inner(defect, trace->core_.sites().site_of(trace->current_));
-    }
-
-    tracing::Core core_;
-    std::uint64_t current_ = 0; // the site of the last call that looked at guards
-    [[no_unique_address]] Source source_;
 };
 
 template <Allocator A, PageSource Source>

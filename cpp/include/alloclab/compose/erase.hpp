@@ -37,15 +37,17 @@ struct Capabilities {
     bool owns = true;
     bool usable_size = true;
     bool mark = true;
+    bool reallocate = true;
     bool is_thread_safe = false; // of a combinator that keeps nothing itself
 
     static Capabilities of(const AnyAllocator& allocator) {
-        return {allocator.has_resize(), allocator.has_reset(), allocator.has_owns(),
-                allocator.has_usable_size(), allocator.has_mark()};
+        return {allocator.has_resize(),      allocator.has_reset(), allocator.has_owns(),
+                allocator.has_usable_size(), allocator.has_mark(),  allocator.has_reallocate()};
     }
     friend Capabilities operator&(const Capabilities& left, const Capabilities& right) {
-        return {left.resize && right.resize, left.reset && right.reset, left.owns && right.owns,
-                left.usable_size && right.usable_size, left.mark && right.mark};
+        return {left.resize && right.resize, left.reset && right.reset,
+                left.owns && right.owns,     left.usable_size && right.usable_size,
+                left.mark && right.mark,     left.reallocate && right.reallocate};
     }
 };
 
@@ -57,6 +59,7 @@ inline void narrow(alloclab_allocator& table, const Capabilities& offered) {
     table.usable_size = offered.usable_size ? table.usable_size : nullptr;
     table.mark = offered.mark ? table.mark : nullptr;
     table.rewind = offered.mark ? table.rewind : nullptr;
+    table.reallocate = offered.reallocate ? table.reallocate : nullptr;
     table.flags |= offered.is_thread_safe ? ALLOCLAB_THREAD_SAFE : 0;
 }
 

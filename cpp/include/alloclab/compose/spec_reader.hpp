@@ -3,6 +3,7 @@
 
 #include <alloclab/alloc/any_allocator.hpp>
 #include <alloclab/alloc/concept.hpp>
+#include <alloclab/alloc/debug_defect.hpp>
 #include <alloclab/compose/allocator_spec.hpp>
 
 #include <string>
@@ -17,9 +18,11 @@ namespace alloclab {
 class SpecReader {
 public:
     // Requires: `spec` outlives the reader.
-    SpecReader(const AllocatorSpec& spec, std::string path);
+    SpecReader(const AllocatorSpec& spec, std::string path, const DefectHandler& on_defect);
 
     const std::string& name() const { return spec_.name; }
+    // Whom the allocator, its children included, tells of the defects it finds.
+    const DefectHandler& on_defect() const { return on_defect_; }
 
     // Sets every option of the node.
     // Throws: Error for a name the set does not know or a value it does not take.
@@ -37,9 +40,11 @@ public:
     // The text of an option a recipe understands itself, or `otherwise` where it is not given.
     std::string_view text(std::string_view name, std::string_view otherwise = {});
 
-    // Builds the child of that name. Each call builds another one from the same spec.
+    // Builds the child of that name, which tells `on_defect()`, or the handler given, of defects.
+    // Each call builds another one from the same spec.
     // Throws: Error where there is none, or what the child's recipe throws.
-    AnyAllocator child(std::string_view name);
+    AnyAllocator child(std::string_view name) { return child(name, on_defect_); }
+    AnyAllocator child(std::string_view name, const DefectHandler& on_defect);
 
     // The spec of the child of that name, and its path from the top, for a recipe that builds it
     // otherwise or later.
@@ -61,6 +66,7 @@ public:
 private:
     const AllocatorSpec& spec_;
     std::string path_;
+    DefectHandler on_defect_;
     std::vector<std::string_view> read_options_;
     std::vector<std::string_view> read_children_;
     bool are_options_read_ = false;

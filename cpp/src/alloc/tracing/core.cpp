@@ -149,25 +149,36 @@ void Core::report_unknown(const void* block, const AllocationSite& found) noexce
     report(defect);
 }
 
-// What an inner block calls a block may be a little larger than ours, guards included; the damage
-// lies in ours or next to it.
+// What an inner block calls a block may be larger than ours and start before it, an affix or guards
+// included; the damage lies in ours or next to it.
 void Core::report_inner(const Defect& defect, const AllocationSite& found) noexcept {
     Defect known = defect;
-    const auto damaged =
-        reinterpret_cast<std::uint64_t>(defect.block) + static_cast<std::uint64_t>(defect.offset);
     known.found = found;
-    if (const LiveRecord* const record = live_.find(defect.block)) {
-        known.allocated = sites_.site_of(record->site);
-    } else if (const PastRecord* const past = past_.find([&](const PastRecord& each) {
-                   const auto outer = reinterpret_cast<std::uint64_t>(defect.block);
-                   const std::uint64_t start = each.key & address_mask;
-                   return outer <= start && start < outer + defect.size_bytes;
-               })) {
-        const std::uint64_t start = past->key & address_mask;
+    const auto outer = reinterpret_cast<std::uint64_t>(defect.block);
+    const auto is_within = [&](std::uint64_t key) {
+        const std::uint64_t start = key & address_mask;
+        return outer <= start && start < outer + defect.size_bytes;
+    };
+    const auto name = [&](std::uint64_t key, std::size_t size, std::uint64_t site) {
+        const std::uint64_t start = key & address_mask;
         known.block = reinterpret_cast<const void*>(start);
-        known.size_bytes = past->size;
-        known.offset = static_cast<std::ptrdiff_t>(damaged - start);
-        known.allocated = sites_.site_of(past->site);
+        known.size_bytes = size;
+        known.offset = defect.offset + static_cast<std::ptrdiff_t>(outer - start);
+        known.allocated = sites_.site_of(site);
+    };
+    const LiveRecord* live = live_.find(defect.block);
+    if (live != nullptr) {
+        known.allocated = sites_.site_of(live->site);
+        report(known);
+        return;
+    }
+    live_.for_each(
+        [&](const LiveRecord& record) { live = is_within(record.key) ? &record : live; });
+    if (live != nullptr) {
+        name(live->key, live->size, live->site);
+    } else if (const PastRecord* const past =
+                   past_.find([&](const PastRecord& record) { return is_within(record.key); })) {
+        name(past->key, past->size, past->site);
         known.freed = sites_.site_of(past->end_site & ~PastRecord::transferred_bit);
     }
     report(known);

@@ -29,6 +29,7 @@ SPECS: list[al.Allocator] = [
     al.Pool(),
     al.Pool(purge=False, huge_pages_from="24 MiB"),
     al.Pool(decay_ms=250),
+    al.Pool(classes_per_doubling=4),
     al.Arena(),
     al.Arena(initial="1 MiB", growth=1.5),
     al.FrameArena(preset="page_chain", reset="free_all"),

@@ -34,7 +34,7 @@ constinit Choice choice = Choice::none;
 struct Backend {
     [[gnu::always_inline]] static void* allocate(std::size_t size) noexcept {
         if (size <= pool::small_max_bytes) [[likely]] {
-            void* const block = cache.allocate_cached(size);
+            void* const block = cache.allocate_cached(heap, size);
             if (block != nullptr) [[likely]] {
                 return block;
             }

@@ -104,7 +104,7 @@ void start_watching() {
 struct PoolBackend {
     [[gnu::always_inline]] static void* allocate(std::size_t size) noexcept {
         if (size <= pool::small_max_bytes) [[likely]] {
-            void* const block = cache.allocate_cached(size);
+            void* const block = cache.allocate_cached(heap, size);
             if (block != nullptr) [[likely]] {
                 return block;
             }
@@ -135,7 +135,9 @@ struct PoolBackend {
     }
 
     static void* allocate_aligned(std::size_t size, std::size_t alignment) noexcept {
-        if (const std::size_t bytes = pool::aligned_class_bytes(size, alignment)) {
+        const std::size_t bytes =
+            heap.is_open() ? heap.classes().aligned_class_bytes(size, alignment) : 0;
+        if (bytes != 0) {
             return cache.allocate(heap, bytes);
         }
         return cache.allocate_large(heap, size, alignment, false);

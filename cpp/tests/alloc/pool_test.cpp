@@ -27,48 +27,79 @@ bool is_filled(const void* block, std::size_t size, int fill) {
     return bytes[0] == fill && std::memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
+constexpr std::uint32_t spacings[] = {1, 2, 4, 8, 16};
+
 TEST(SizeClasses, every_size_gets_the_smallest_class_that_holds_it) {
-    std::size_t last_bytes = 0;
-    for (std::size_t size = 0; size <= pool::small_max_bytes; ++size) {
-        const std::uint32_t class_idx = pool::class_of(size);
-        const std::size_t block_bytes = pool::size_classes.classes[class_idx].block_bytes;
-        ASSERT_GE(block_bytes, std::max<std::size_t>(size, 1));
-        ASSERT_GE(block_bytes, last_bytes);
-        if (class_idx > 1) {
-            ASSERT_LT(pool::size_classes.classes[class_idx - 1].block_bytes, size);
+    for (const std::uint32_t spacing : spacings) {
+        const pool::SizeClassTable table(spacing);
+        for (std::size_t size = 0; size <= pool::small_max_bytes; ++size) {
+            const std::uint32_t class_idx = table.class_of(size);
+            const std::size_t block_bytes = table.classes[class_idx].block_bytes;
+            ASSERT_GE(block_bytes, std::max<std::size_t>(size, 1));
+            if (class_idx > 1) {
+                ASSERT_LT(table.classes[class_idx - 1].block_bytes, size) << spacing;
+            }
+            // S51. Rounding loses at most 16 bytes of small blocks, a step of the spacing up to
+            // 1 KiB, then less than a unit.
+            const std::size_t most = size > pool::slab_max_bytes
+                                         ? pool::unit_bytes - 1
+                                         : std::max<std::size_t>(16, size / spacing);
+            ASSERT_LE(block_bytes - size, most) << size << ", " << spacing << " a doubling";
         }
-        // S51. Rounding loses at most 16 bytes up to 128, an eighth up to 1 KiB, then less than a
-        // unit.
-        const std::size_t most = size > pool::slab_max_bytes ? pool::unit_bytes - 1
-                                                             : std::max<std::size_t>(16, size / 8);
-        ASSERT_LE(block_bytes - size, most) << size;
-        last_bytes = block_bytes;
+        EXPECT_EQ(table.classes[table.slab_class_count].block_bytes, pool::slab_max_bytes);
+        EXPECT_EQ(table.classes[table.class_count].block_bytes, pool::small_max_bytes);
     }
 }
 
 TEST(SizeClasses, the_reciprocal_divides_every_offset_of_a_slab) {
-    for (std::uint32_t class_idx = 1; class_idx <= pool::slab_class_count; ++class_idx) {
-        const pool::SizeClass& size_class = pool::size_classes.classes[class_idx];
-        ASSERT_LE(size_class.block_count, pool::slab_max_blocks);
-        ASSERT_GE(size_class.run_units, 4U) << "the table of records relies on it";
-        for (std::uint64_t block_idx = 0; block_idx < size_class.block_count; ++block_idx) {
-            const std::uint64_t offset = block_idx * size_class.block_bytes;
-            ASSERT_EQ(offset * size_class.reciprocal >> 32, block_idx);
+    for (const std::uint32_t spacing : spacings) {
+        const pool::SizeClassTable table(spacing);
+        for (std::uint32_t class_idx = 1; class_idx <= table.slab_class_count; ++class_idx) {
+            const pool::SizeClass& size_class = table.classes[class_idx];
+            ASSERT_LE(size_class.block_count, pool::slab_max_blocks);
+            ASSERT_GE(size_class.run_units, 4U) << "the table of records relies on it";
+            for (std::uint64_t block_idx = 0; block_idx < size_class.block_count; ++block_idx) {
+                const std::uint64_t offset = block_idx * size_class.block_bytes;
+                ASSERT_EQ(offset * size_class.reciprocal >> 32, block_idx);
+            }
         }
     }
 }
 
 TEST(SizeClasses, an_aligned_class_stands_at_multiples_of_the_alignment) {
-    for (std::size_t alignment = 32; alignment <= 512; alignment *= 2) {
-        for (std::size_t size = 0; size <= 4096; size += 7) {
-            const std::size_t block_bytes = pool::aligned_class_bytes(size, alignment);
-            ASSERT_GE(block_bytes, size);
-            ASSERT_EQ(block_bytes % alignment, 0U);
-            ASSERT_NE(block_bytes, 0U);
+    for (const std::uint32_t spacing : spacings) {
+        const pool::SizeClassTable table(spacing);
+        for (std::size_t alignment = 32; alignment <= 512; alignment *= 2) {
+            for (std::size_t size = 0; size <= 4096; size += 7) {
+                const std::size_t block_bytes = table.aligned_class_bytes(size, alignment);
+                ASSERT_GE(block_bytes, size);
+                ASSERT_EQ(block_bytes % alignment, 0U);
+                ASSERT_NE(block_bytes, 0U);
+            }
         }
+        EXPECT_EQ(table.aligned_class_bytes(64, 1024), 0U);
+        EXPECT_EQ(table.aligned_class_bytes(9000, 64), 0U);
     }
-    EXPECT_EQ(pool::aligned_class_bytes(64, 1024), 0U);
-    EXPECT_EQ(pool::aligned_class_bytes(9000, 64), 0U);
+}
+
+// Row S51: the spacing is a choice.
+TEST(Pool, rounds_sizes_to_the_classes_its_options_ask_for) {
+    for (const auto& [spacing, usable] :
+         {std::pair<std::size_t, std::size_t>{1, 256}, {2, 192}, {4, 160}, {8, 144}, {16, 144}}) {
+        PoolOptions options = small_region();
+        options.classes_per_doubling = spacing;
+        Pool<> pool(options);
+        void* const block = pool.allocate(129, 16);
+        EXPECT_EQ(pool.usable_size(block), usable);
+        EXPECT_TRUE(pool.resize(block, 129, usable, 16));
+        EXPECT_FALSE(pool.resize(block, 129, usable + 1, 16));
+        pool.deallocate(block, 129, 16);
+        EXPECT_TRUE(pool.check_invariants());
+    }
+    PoolOptions options;
+    for (const char* const refused : {"0", "3", "32", "-1", ""}) {
+        EXPECT_FALSE(options.set("classes_per_doubling", refused)) << refused;
+    }
 }
 
 TEST(Pool, blocks_of_a_new_slab_come_in_address_order) {

@@ -152,6 +152,8 @@ class Pool(OwnAllocator):
     """A general-purpose allocator of size classes without headers.
 
     Args:
+        classes_per_doubling: sizes to 1 KiB are rounded up to one of so many between a power of two
+            and the next: 1, 2, 4, 8 (the default) or 16.
         purge: give free memory back where fresh pages would set a new peak.
         purge_slack_divisor: what is kept all the same, as the peak divided by this.
         decay_ms: free memory unused for about this long goes back; 0 keeps it.
@@ -161,6 +163,7 @@ class Pool(OwnAllocator):
     """
 
     name = "pool"
+    classes_per_doubling: int | None = count_option("classes_per_doubling")
     purge: bool | None = flag_option("purge")
     purge_slack_divisor: int | None = count_option("purge_slack_divisor")
     decay_ms: int | None = count_option("decay_ms")

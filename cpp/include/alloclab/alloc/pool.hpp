@@ -71,7 +71,7 @@ public:
             return new_size <= heap_.usable_size(block);
         }
         return !is_large && new_size <= pool::small_max_bytes &&
-               pool::class_of(old_size) == pool::class_of(new_size);
+               heap_.classes().class_of(old_size) == heap_.classes().class_of(new_size);
     }
     // Bytes the live block really has, 0 for memory that is not the pool's.
     std::size_t usable_size(const void* block) const noexcept { return heap_.usable_size(block); }
@@ -80,7 +80,7 @@ public:
     // Caches of other threads count as live. Cost: O(slabs), and everyone waits.
     Stats stats() const noexcept {
         auto& heap = const_cast<std::remove_reference_t<HeapStorage>&>(heap_); // for its locks
-        return heap.stats(cache_.cached_bytes(), cache_.slot_bytes());
+        return heap.stats(cache_.cached_bytes(heap.classes()), cache_.slot_bytes());
     }
     // Gives the cached blocks back to the heap.
     void flush() noexcept { cache_.flush(heap_); }
@@ -97,7 +97,9 @@ protected:
 private:
     [[gnu::noinline]] void* allocate_slow(std::size_t size, std::size_t alignment,
                                           bool is_zeroed) noexcept {
-        if (const std::size_t class_bytes = pool::aligned_class_bytes(size, alignment)) {
+        const std::size_t class_bytes =
+            heap_.is_open() ? heap_.classes().aligned_class_bytes(size, alignment) : 0;
+        if (class_bytes != 0) {
             return cache_.allocate(heap_, class_bytes);
         }
         return cache_.allocate_large(heap_, size, alignment, is_zeroed);

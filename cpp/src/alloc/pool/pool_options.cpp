@@ -2,6 +2,8 @@
 #include <alloclab/alloc/pool/pool_options.hpp>
 
 #include <alloclab/alloc/option_text.hpp>
+#include <alloclab/alloc/pool/size_classes.hpp>
+#include <alloclab/base/bits.hpp>
 
 namespace alloclab {
 namespace {
@@ -21,6 +23,15 @@ bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
     constexpr std::size_t mebibyte = std::size_t{1} << 20;
     if (name == "region_bytes") {
         return parse_within(value, mebibyte, std::size_t{1} << 40, region_bytes);
+    }
+    if (name == "classes_per_doubling") {
+        std::size_t spacing = 0;
+        if (!parse_within(value, 1, pool::max_classes_per_doubling, spacing) ||
+            !is_power_of_two(spacing)) {
+            return false;
+        }
+        classes_per_doubling = spacing;
+        return true;
     }
     if (name == "purge") {
         return parse_flag(value, purge);

@@ -27,6 +27,11 @@ public:
         rejected_frees_.store(0, std::memory_order_relaxed);
     }
 
+    // Those of the default spacing before the heap is open.
+    const SizeClassTable& classes() const noexcept { return runs_.classes; }
+    // Opens the heap if it is not yet. Returns whether it is open.
+    bool is_open() noexcept { return runs_.region.is_open() || runs_.open(); }
+
     bool contains(const void* block) const noexcept { return runs_.region.contains(block); }
     // Returns whether `block` is the heap's, and if so its kind.
     // Requires: if it is the heap's, it is the start of a live block.
@@ -41,7 +46,7 @@ public:
     void give(std::uint32_t class_idx, std::span<void* const> blocks) noexcept;
     // Gives back one block of a mid class. Requires: the run heap's lock held.
     void give_mid_locked(std::uint32_t class_idx, void* block) noexcept {
-        runs_.deallocate(runs_.region.unit_of(block), size_classes.classes[class_idx].run_units);
+        runs_.deallocate(runs_.region.unit_of(block), classes().classes[class_idx].run_units);
     }
 
     // A block of its own run: for sizes above small_max_bytes, and for any alignment.
@@ -105,7 +110,6 @@ private:
     // From this size on, blocks are whole pages, so that a growing one can be moved by pages.
     static constexpr std::size_t whole_page_min_bytes = std::size_t{1} << 20;
 
-    bool is_open() noexcept { return runs_.region.is_open() || runs_.open(); }
     static std::uint32_t units_for(std::size_t size) noexcept {
         const std::size_t step = size >= whole_page_min_bytes ? page_bytes : unit_bytes;
         return static_cast<std::uint32_t>(align_up(size, step) / unit_bytes);

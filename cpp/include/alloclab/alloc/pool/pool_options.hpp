@@ -9,6 +9,9 @@ namespace alloclab {
 struct PoolOptions {
     // Address space reserved at the first allocation; half of it, and so on, where that is refused.
     std::size_t region_bytes = std::size_t{256} << 30;
+    // Sizes to 1 KiB are rounded up to one of so many between a power of two and the next: 1, 2, 4,
+    // 8 or 16. See docs/benchmarks.md for what each loses on the recordings.
+    std::size_t classes_per_doubling = 8;
     // Whether free memory goes back to the system where fresh pages would set a new peak.
     bool purge = true;
     // Free memory kept all the same: the peak divided by this. 16 costs a sixteenth of the peak in
@@ -24,8 +27,8 @@ struct PoolOptions {
     // Fresh memory is faulted in this many bytes at a time; 0 leaves it to faults.
     std::size_t populate_bytes = 65536;
 
-    // Names: region_bytes (1 MiB to 1 TiB), purge, purge_slack_divisor (1 to 1024),
-    // decay_ms (0 to a day), background, huge_pages_from_bytes, populate_bytes (0 to 2 MiB).
+    // Names: region_bytes (1 MiB to 1 TiB), classes_per_doubling, purge, purge_slack_divisor (1 to
+    // 1024), decay_ms (0 to a day), background, huge_pages_from_bytes, populate_bytes (0 to 2 MiB).
     // Returns false, and changes nothing, for an unknown name or a value out of range.
     bool set(std::string_view name, std::string_view value) noexcept;
 };

@@ -28,7 +28,8 @@ public:
     constexpr RunHeap(const PoolOptions& options, Source source, OpenHook before_open) noexcept
         : options_(options), before_open_(before_open), source_(std::move(source)) {}
 
-    // Opens the region, once. Returns whether it is open. Takes the lock itself.
+    // Opens the region, once, and makes the classes. Returns whether it is open. Takes the lock
+    // itself.
     bool open() noexcept;
     // Gives everything back to the source; the next `open` starts anew.
     void close() noexcept;
@@ -71,6 +72,7 @@ public:
     Source& source() noexcept { return source_; }
 
     Region region;
+    SizeClassTable classes; // as the options ask, from `open` on
 
 private:
     static constexpr std::size_t huge_page_units = (std::size_t{2} << 20) / unit_bytes;
@@ -121,6 +123,7 @@ template <PageSource Source> [[gnu::noinline, gnu::cold]] bool RunHeap<Source>::
     if (before_open_ != nullptr) {
         before_open_(options_);
     }
+    classes = SizeClassTable(static_cast<std::uint32_t>(options_.classes_per_doubling));
     return region.open(source_, options_.region_bytes);
 }
 

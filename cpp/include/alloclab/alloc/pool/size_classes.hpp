@@ -12,15 +12,16 @@
 namespace alloclab::pool {
 
 // The sizes a pool hands out. Slab classes: every 16 bytes up to 128, then 8 to a doubling up to
-// 1 KiB, cut from slabs. Mid classes: every 512 bytes up to 8 KiB, a run of their own each. Both go
-// through the thread caches. Larger blocks are runs of whole units and have no class.
+// 1 KiB, cut from slabs; other spacings can be chosen, see `SizeClassTable`. Mid classes: every 512
+// bytes up to 8 KiB, a run of their own each. Both go through the thread caches. Larger blocks are
+// runs of whole units and have no class.
 
 inline constexpr std::size_t unit_bytes = 512; // the granule of the heap
 inline constexpr std::uint32_t units_per_page = page_bytes / unit_bytes;
-inline constexpr std::size_t linear_max_bytes = 128;
 inline constexpr std::size_t slab_max_bytes = 1024;  // largest size cut from slabs
 inline constexpr std::size_t small_max_bytes = 8192; // largest size that has a class
-inline constexpr std::uint32_t classes_per_doubling = 8;
+inline constexpr std::uint32_t default_classes_per_doubling = 8;
+inline constexpr std::uint32_t max_classes_per_doubling = 16;
 
 // What a unit of the heap belongs to: 0 nothing, a size class from 1 on, or a large run. Only the
 // first and the last unit of a run that is not a slab are marked.
@@ -35,27 +36,28 @@ struct SizeClass {
     std::uint16_t cache_offset = 0; // where they stand among the cache's slots
 };
 
-constexpr std::uint32_t slab_class_of(std::size_t size) {
-    if (size <= linear_max_bytes) {
+// The slab class of a size, with `spacing` (a power of two) classes a doubling: every 16 bytes up
+// to 16 times that, for closer ones there are none. Requires: size <= slab_max_bytes.
+constexpr std::uint32_t slab_class_of(std::size_t size, std::uint32_t spacing) {
+    if (size <= std::size_t{16} * spacing) {
         return size <= 16 ? 1 : static_cast<std::uint32_t>((size + 15) / 16);
     }
+    const auto step_bits = static_cast<std::uint32_t>(std::countr_zero(spacing));
     const auto doubling = static_cast<std::uint32_t>(std::bit_width(size - 1) - 1);
-    const auto eighth = static_cast<std::uint32_t>((size - 1) >> (doubling - 3)) & 7;
-    return static_cast<std::uint32_t>(linear_max_bytes / 16) + 1 + (doubling - 7) * 8 + eighth;
+    const auto step =
+        static_cast<std::uint32_t>((size - 1) >> (doubling - step_bits)) & (spacing - 1);
+    return spacing + 1 + (doubling - 4 - step_bits) * spacing + step;
 }
 
-inline constexpr std::uint32_t slab_class_count = slab_class_of(slab_max_bytes);
-
-constexpr std::uint32_t mid_class_of(std::size_t size) {
-    return slab_class_count +
-           static_cast<std::uint32_t>((size - slab_max_bytes + unit_bytes - 1) / unit_bytes);
-}
-
-inline constexpr std::uint32_t class_count = mid_class_of(small_max_bytes); // classes 1 to this
+// As many as the closest spacing makes: what is sized by these has room for any.
+inline constexpr std::uint32_t max_slab_class_count =
+    slab_class_of(slab_max_bytes, max_classes_per_doubling);
+inline constexpr std::uint32_t mid_class_count = (small_max_bytes - slab_max_bytes) / unit_bytes;
+inline constexpr std::uint32_t max_class_count = max_slab_class_count + mid_class_count;
 inline constexpr Kind free_kind = 0;
-inline constexpr Kind large_kind = class_count + 1;
-inline constexpr Kind tail_kind = class_count + 2; // last unit of a run that is not a slab
-inline constexpr std::uint32_t kind_count = class_count + 3;
+inline constexpr Kind large_kind = max_class_count + 1;
+inline constexpr Kind tail_kind = max_class_count + 2; // last unit of a run that is not a slab
+inline constexpr std::uint32_t kind_count = max_class_count + 3;
 static_assert(kind_count <= 255);
 
 inline constexpr std::uint32_t slab_max_blocks = 128; // bits in a slab's record
@@ -107,30 +109,45 @@ constexpr std::uint16_t cache_count_for(std::size_t block_bytes, bool is_mid) {
 // which is what the fast paths want of it.
 inline constexpr std::uint32_t row_bytes = 32;
 
+// The classes of one pool, with 1, 2, 4, 8 or 16 of them a doubling: more lose less inside blocks
+// and have more free blocks lie about.
+//   classes 1 to slab_class_count are slab classes, those up to class_count mid classes; each class
+//   is larger than the one before
 struct SizeClassTable {
     std::array<SizeClass, kind_count> classes{};
     // The class of 16 * index bytes, times row_bytes.
     std::array<std::uint16_t, small_max_bytes / 16 + 1> by_sixteenth{};
+    std::uint32_t slab_class_count = 0;
+    std::uint32_t class_count = 0;
     std::size_t cache_slot_count = 0;
 
-    constexpr SizeClassTable() {
-        for (std::size_t size = 16; size <= slab_max_bytes; size += 16) {
-            classes[slab_class_of(size)].block_bytes = static_cast<std::uint32_t>(size);
-        }
+    constexpr explicit SizeClassTable(
+        std::uint32_t classes_per_doubling = default_classes_per_doubling) {
+        slab_class_count = slab_class_of(slab_max_bytes, classes_per_doubling);
+        class_count = slab_class_count + mid_class_count;
         by_sixteenth[0] = row_bytes;
         for (std::size_t size = 16; size <= small_max_bytes; size += 16) {
-            const bool is_mid = size > slab_max_bytes;
-            by_sixteenth[size / 16] = static_cast<std::uint16_t>(
-                row_bytes * (is_mid ? mid_class_of(size) : slab_class_of(size)));
-        }
-        for (std::size_t size = slab_max_bytes + unit_bytes; size <= small_max_bytes;
-             size += unit_bytes) {
-            classes[mid_class_of(size)].block_bytes = static_cast<std::uint32_t>(size);
+            const std::uint32_t class_idx =
+                size <= slab_max_bytes
+                    ? slab_class_of(size, classes_per_doubling)
+                    : slab_class_count + static_cast<std::uint32_t>(
+                                             (size - slab_max_bytes + unit_bytes - 1) / unit_bytes);
+            by_sixteenth[size / 16] = static_cast<std::uint16_t>(row_bytes * class_idx);
+            classes[class_idx].block_bytes = static_cast<std::uint32_t>(size); // the largest stays
         }
         for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-            fill(classes[class_idx], class_idx > slab_class_count);
+            fill(classes[class_idx], is_mid(class_idx));
         }
     }
+
+    constexpr bool is_mid(std::uint32_t class_idx) const { return class_idx > slab_class_count; }
+    // The class of a size, times row_bytes. Requires: size <= small_max_bytes.
+    std::uint32_t row_offset_of(std::size_t size) const { return by_sixteenth[(size + 15) / 16]; }
+    // The class of a size. Requires: size <= small_max_bytes.
+    std::uint32_t class_of(std::size_t size) const { return row_offset_of(size) / row_bytes; }
+    // The size of the smallest class for `size` whose blocks all stand at multiples of `alignment`,
+    // or 0: slabs and mid runs start on units, so it is a class whose size is a multiple of it.
+    std::size_t aligned_class_bytes(std::size_t size, std::size_t alignment) const;
 
 private:
     constexpr void fill(SizeClass& size_class, bool is_mid) {
@@ -148,39 +165,20 @@ private:
     }
 };
 
-inline constexpr SizeClassTable size_classes;
-static_assert(size_classes.classes[slab_class_count].block_bytes == slab_max_bytes);
-static_assert(size_classes.classes[class_count].block_bytes == small_max_bytes);
-
-// The class of a size, times row_bytes. Requires: size <= small_max_bytes.
-inline std::uint32_t row_offset_of(std::size_t size) {
-    return size_classes.by_sixteenth[(size + 15) / 16];
-}
-
-// The class of a size. Requires: size <= small_max_bytes.
-inline std::uint32_t class_of(std::size_t size) {
-    return row_offset_of(size) / row_bytes;
-}
-
-// The size of the smallest class for `size` whose blocks all stand at multiples of `alignment`, or
-// 0: slabs and mid runs start on units, so it is a class whose size is a multiple of it.
-inline std::size_t aligned_class_bytes(std::size_t size, std::size_t alignment) {
+inline std::size_t SizeClassTable::aligned_class_bytes(std::size_t size,
+                                                       std::size_t alignment) const {
     if (size > small_max_bytes || alignment > unit_bytes) {
         return 0;
     }
     size = size == 0 ? 1 : size;
     for (std::size_t tried = align_up(size, alignment); tried <= small_max_bytes;
          tried += alignment) {
-        const std::size_t block_bytes = size_classes.classes[class_of(tried)].block_bytes;
+        const std::size_t block_bytes = classes[class_of(tried)].block_bytes;
         if (block_bytes % alignment == 0) {
             return block_bytes;
         }
     }
     return 0;
-}
-
-constexpr bool is_mid_class(std::uint32_t class_idx) {
-    return class_idx > slab_class_count;
 }
 
 } // namespace alloclab::pool

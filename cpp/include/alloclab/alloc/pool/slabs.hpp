@@ -75,7 +75,7 @@ private:
     static void list(Region& region, Shelf& shelf, std::uint32_t record) noexcept;
     static void unlist(Region& region, Shelf& shelf, SlabRecord& slab) noexcept;
 
-    std::array<Shelf, slab_class_count + 1> shelves_{};
+    std::array<Shelf, max_slab_class_count + 1> shelves_{};
     std::uint32_t free_record_ = 0; // records without a slab, linked by `next`; under the run lock
     std::uint32_t next_record_ = 1;
 };
@@ -106,7 +106,7 @@ template <PageSource Source>
 template <class Relieve>
 [[gnu::noinline]] std::uint32_t
 Slabs<Source>::create(RunHeap<Source>& runs, std::uint32_t class_idx, Relieve&& relieve) noexcept {
-    const SizeClass& size_class = size_classes.classes[class_idx];
+    const SizeClass& size_class = runs.classes.classes[class_idx];
     Region& region = runs.region;
     const LockGuard guard(runs.lock);
     bool is_zero = false;
@@ -142,7 +142,7 @@ template <PageSource Source>
 void Slabs<Source>::retire(RunHeap<Source>& runs, std::uint32_t record) noexcept {
     SlabRecord& slab = runs.region.slabs[record];
     const LockGuard guard(runs.lock);
-    runs.deallocate(slab.unit, size_classes.classes[slab.kind].run_units);
+    runs.deallocate(slab.unit, runs.classes.classes[slab.kind].run_units);
     slab.kind = free_kind;
     slab.next = free_record_;
     free_record_ = record;
@@ -154,7 +154,7 @@ std::uint32_t Slabs<Source>::take(RunHeap<Source>& runs, std::uint32_t class_idx
                                   std::span<void*> out, Relieve&& relieve) noexcept {
     Region& region = runs.region;
     Shelf& shelf = shelves_[class_idx];
-    const std::size_t block_bytes = size_classes.classes[class_idx].block_bytes;
+    const std::size_t block_bytes = runs.classes.classes[class_idx].block_bytes;
     std::size_t left = out.size();
     const LockGuard guard(shelf.lock);
     while (left != 0) {
@@ -194,7 +194,7 @@ void Slabs<Source>::give(RunHeap<Source>& runs, std::uint32_t class_idx,
                          std::span<void* const> blocks) noexcept {
     constexpr std::size_t prefetch_distance = 4; // a record each, all over the table
     Region& region = runs.region;
-    const SizeClass& size_class = size_classes.classes[class_idx];
+    const SizeClass& size_class = runs.classes.classes[class_idx];
     const std::size_t slab_bytes = size_class.run_units * unit_bytes;
     Shelf& shelf = shelves_[class_idx];
     const LockGuard guard(shelf.lock);
@@ -237,7 +237,7 @@ void Slabs<Source>::settle(RunHeap<Source>& runs, Shelf& shelf, std::uint32_t re
         list(region, shelf, record);
     }
     const bool is_alone = shelf.head == record && slab.next == 0;
-    if (slab.free_count == size_classes.classes[slab.kind].block_count && !is_alone) {
+    if (slab.free_count == runs.classes.classes[slab.kind].block_count && !is_alone) {
         unlist(region, shelf, slab);
         retire(runs, record);
     }

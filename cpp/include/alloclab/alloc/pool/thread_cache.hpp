@@ -32,20 +32,20 @@ public:
     // A block of at least `size` bytes, 16-aligned, or null. Requires: size <= small_max_bytes.
     template <PageSource Source>
     [[gnu::always_inline]] void* allocate(Heap<Source>& heap, std::size_t size) noexcept {
-        const std::uint32_t row_offset = row_offset_of(size);
-        void* const block = pop(row_at(row_offset));
-        return block != nullptr ? block : refill(heap, row_offset / row_bytes);
+        void* const block = allocate_cached(heap, size);
+        return block != nullptr ? block : refill(heap, size);
     }
     // The same, if such a block is cached.
-    [[gnu::always_inline]] void* allocate_cached(std::size_t size) noexcept {
-        return pop(row_at(row_offset_of(size)));
+    template <PageSource Source>
+    [[gnu::always_inline]] void* allocate_cached(Heap<Source>& heap, std::size_t size) noexcept {
+        return pop(row_at(heap.classes().row_offset_of(size)));
     }
 
     // Takes a block of a known size back. Requires: not null, size <= small_max_bytes.
     template <PageSource Source>
     [[gnu::always_inline]] void deallocate(Heap<Source>& heap, std::size_t size,
                                            void* block) noexcept {
-        const std::uint32_t row_offset = row_offset_of(size);
+        const std::uint32_t row_offset = heap.classes().row_offset_of(size);
         if (is_freed_twice(heap, row_at(row_offset), block)) {
             return;
         }
@@ -90,12 +90,11 @@ public:
     }
 
     // Of the blocks it keeps, and of the slots it keeps them in.
-    std::size_t cached_bytes() const noexcept;
+    std::size_t cached_bytes(const SizeClassTable& classes) const noexcept;
     std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
 private:
     enum class State : std::uint8_t { unattached, attached, retired };
-    static constexpr std::size_t first_slots_bytes = size_classes.cache_slot_count * sizeof(void*);
     static constexpr std::size_t max_row_blocks = 2047; // and the null before them: 16 KiB of slots
     // A refill, and about what goes back from a full row: a long row that took or gave half of
     // itself would trade blocks with the slabs for ever in a loop a little longer than it.
@@ -163,14 +162,15 @@ private:
     constexpr void empty_rows() noexcept {
         rows_.fill(Row{});
     }
-    bool is_first_row(std::uint32_t class_idx) const noexcept {
-        return rows_[class_idx].bottom == slots_ + size_classes.classes[class_idx].cache_offset;
+    bool is_first_row(const SizeClass& size_class, std::uint32_t class_idx) const noexcept {
+        return rows_[class_idx].bottom == slots_ + size_class.cache_offset;
     }
     // Blocks of mid classes are memory a new peak could do without.
     auto relief() noexcept {
         return [this](auto& heap) {
-            for (std::uint32_t class_idx = slab_class_count + 1; class_idx <= class_count;
-                 ++class_idx) {
+            const SizeClassTable& classes = heap.classes();
+            for (std::uint32_t class_idx = classes.slab_class_count + 1;
+                 class_idx <= classes.class_count; ++class_idx) {
                 for (std::size_t left = count(class_idx); left != 0; --left) {
                     heap.give_mid_locked(class_idx, *rows_[class_idx].top--);
                 }
@@ -185,7 +185,7 @@ private:
     }
     template <PageSource Source> bool attach(Heap<Source>& heap) noexcept;
     template <PageSource Source> bool grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept;
-    template <PageSource Source> void* refill(Heap<Source>& heap, std::uint32_t class_idx) noexcept;
+    template <PageSource Source> void* refill(Heap<Source>& heap, std::size_t size) noexcept;
     template <PageSource Source>
     void overflow(Heap<Source>& heap, std::uint32_t class_idx, void* block) noexcept;
     template <PageSource Source>

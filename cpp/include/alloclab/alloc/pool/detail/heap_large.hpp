@@ -17,10 +17,10 @@ std::uint32_t Heap<Source>::take(std::uint32_t class_idx, std::span<void*> out,
         return 0;
     }
     const auto relieve_runs = [&] { relieve(*this); };
-    if (!is_mid_class(class_idx)) {
+    if (!classes().is_mid(class_idx)) {
         return slabs_.take(runs_, class_idx, out, relieve_runs);
     }
-    const std::uint32_t units = size_classes.classes[class_idx].run_units;
+    const std::uint32_t units = classes().classes[class_idx].run_units;
     const LockGuard guard(runs_.lock);
     bool is_zero = false;
     const std::uint32_t unit = runs_.allocate(units, is_zero, relieve_runs);
@@ -34,7 +34,7 @@ std::uint32_t Heap<Source>::take(std::uint32_t class_idx, std::span<void*> out,
 
 template <PageSource Source>
 void Heap<Source>::give(std::uint32_t class_idx, std::span<void* const> blocks) noexcept {
-    if (!is_mid_class(class_idx)) {
+    if (!classes().is_mid(class_idx)) {
         slabs_.give(runs_, class_idx, blocks);
         return;
     }
@@ -175,7 +175,7 @@ std::size_t Heap<Source>::usable_size(const void* block) const noexcept {
     }
     return kind == large_kind
                ? std::size_t{runs_.region.tags[runs_.region.unit_of(block)]} * unit_bytes
-               : size_classes.classes[kind].block_bytes;
+               : classes().classes[kind].block_bytes;
 }
 
 template <PageSource Source>
@@ -184,7 +184,7 @@ PoolStats Heap<Source>::stats(std::size_t cached_bytes, std::size_t slot_bytes) 
     lock_all();
     std::size_t slab_free_bytes = 0;
     slabs_.for_each(runs_.region, [&](const SlabRecord& slab) {
-        const SizeClass& size_class = size_classes.classes[slab.kind];
+        const SizeClass& size_class = classes().classes[slab.kind];
         const std::size_t blocks_bytes =
             std::size_t{size_class.block_count} * size_class.block_bytes;
         slab_free_bytes += std::size_t{slab.free_count} * size_class.block_bytes;

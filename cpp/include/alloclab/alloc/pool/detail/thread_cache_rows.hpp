@@ -32,14 +32,19 @@ template <PageSource Source>
     if (state_ != State::unattached) {
         return state_ == State::attached;
     }
-    void* const memory = heap.allocate_large(first_slots_bytes, 1, false, [](auto&) {});
+    if (!heap.is_open()) { // before its classes are read
+        return false;
+    }
+    const SizeClassTable& classes = heap.classes();
+    void* const memory =
+        heap.allocate_large(classes.cache_slot_count * sizeof(void*), 1, false, [](auto&) {});
     if (memory == nullptr) {
         return false;
     }
     slots_ = static_cast<void**>(memory);
     slot_bytes_ = heap.usable_size(memory);
-    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-        const SizeClass& size_class = size_classes.classes[class_idx];
+    for (std::uint32_t class_idx = 1; class_idx <= classes.class_count; ++class_idx) {
+        const SizeClass& size_class = classes.classes[class_idx];
         void** const first = slots_ + size_class.cache_offset;
         *first = nullptr;
         rows_[class_idx] = {first, first + size_class.cache_count, first, false};
@@ -58,8 +63,9 @@ template <PageSource Source>
 template <PageSource Source>
 [[gnu::noinline]] bool ThreadCache::grow(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
     const std::size_t old_capacity = capacity(class_idx);
-    const std::size_t block_bytes = size_classes.classes[class_idx].block_bytes;
-    if (!rows_[class_idx].was_refilled || is_mid_class(class_idx)) {
+    const SizeClass& size_class = heap.classes().classes[class_idx];
+    const std::size_t block_bytes = size_class.block_bytes;
+    if (!rows_[class_idx].was_refilled || heap.classes().is_mid(class_idx)) {
         return false;
     }
     const std::size_t grant_bytes = heap.cache_grant_bytes();
@@ -80,7 +86,7 @@ template <PageSource Source>
     void** const old_first = rows_[class_idx].bottom;
     std::copy(old_first, rows_[class_idx].top + 1, first);
     slot_bytes_ += heap.usable_size(memory);
-    if (!is_first_row(class_idx)) {
+    if (!is_first_row(size_class, class_idx)) {
         slot_bytes_ -= heap.usable_size(old_first);
         heap.deallocate_large(old_first);
     }
@@ -92,8 +98,10 @@ template <PageSource Source>
 }
 
 template <PageSource Source>
-[[gnu::noinline]] void* ThreadCache::refill(Heap<Source>& heap, std::uint32_t class_idx) noexcept {
-    if (!attach(heap)) {
+[[gnu::noinline]] void* ThreadCache::refill(Heap<Source>& heap, std::size_t size) noexcept {
+    const bool is_attached = attach(heap); // the first thing to happen: it decides on the classes
+    const std::uint32_t class_idx = heap.classes().class_of(size);
+    if (!is_attached) {
         void* block = nullptr;
         return heap.take(class_idx, {&block, 1}, [](auto&) {}) != 0 ? block : nullptr;
     }
@@ -149,7 +157,7 @@ inline bool ThreadCache::is_cached(const Row& row, const void* block) noexcept {
 }
 
 template <PageSource Source> void ThreadCache::flush(Heap<Source>& heap) noexcept {
-    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
+    for (std::uint32_t class_idx = 1; class_idx <= heap.classes().class_count; ++class_idx) {
         if (const std::size_t cached = count(class_idx); cached != 0) {
             heap.give(class_idx, {rows_[class_idx].bottom + 1, cached});
             rows_[class_idx].top = rows_[class_idx].bottom;
@@ -160,8 +168,9 @@ template <PageSource Source> void ThreadCache::flush(Heap<Source>& heap) noexcep
 template <PageSource Source> void ThreadCache::retire(Heap<Source>& heap) noexcept {
     flush(heap);
     if (slots_ != nullptr) {
-        for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-            if (!is_first_row(class_idx)) {
+        const SizeClassTable& classes = heap.classes();
+        for (std::uint32_t class_idx = 1; class_idx <= classes.class_count; ++class_idx) {
+            if (!is_first_row(classes.classes[class_idx], class_idx)) {
                 heap.deallocate_large(rows_[class_idx].bottom);
             }
         }
@@ -172,10 +181,10 @@ template <PageSource Source> void ThreadCache::retire(Heap<Source>& heap) noexce
     state_ = State::retired;
 }
 
-inline std::size_t ThreadCache::cached_bytes() const noexcept {
+inline std::size_t ThreadCache::cached_bytes(const SizeClassTable& classes) const noexcept {
     std::size_t bytes = 0;
-    for (std::uint32_t class_idx = 1; class_idx <= class_count; ++class_idx) {
-        bytes += count(class_idx) * size_classes.classes[class_idx].block_bytes;
+    for (std::uint32_t class_idx = 1; class_idx <= classes.class_count; ++class_idx) {
+        bytes += count(class_idx) * classes.classes[class_idx].block_bytes;
     }
     return bytes;
 }

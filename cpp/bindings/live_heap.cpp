@@ -245,6 +245,14 @@ void LiveHeap::reset() {
     settle();
 }
 
+void LiveHeap::end_all(const char* what, const std::function<void()>& end) {
+    enter();
+    refuse_exported(0, what);
+    end();
+    end_since(0);
+    marks_.clear();
+}
+
 LiveMark LiveHeap::mark() {
     AnyAllocator& allocator = enter();
     marks_.push_back({next_mark_id_++, next_serial_});

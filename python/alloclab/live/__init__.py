@@ -10,6 +10,7 @@ from alloclab.live.requests import (
     exit_request_scope,
 )
 from alloclab.live.scopes import UnusedArena, arena, current_scope
+from alloclab.live.shared import SharedArena, SharedArenaView
 
 __all__ = [
     "EVENT_KINDS",
@@ -17,6 +18,8 @@ __all__ = [
     "LiveRow",
     "RequestScopes",
     "ScopeId",
+    "SharedArena",
+    "SharedArenaView",
     "UnusedArena",
     "arena",
     "current_scope",

@@ -13,6 +13,7 @@ void bind_alloc(pybind11::module_& module);
 void bind_alloc_numpy(pybind11::module_& module);
 void bind_reports(pybind11::module_& module);
 void bind_shared(pybind11::module_& module);
+void bind_tables(pybind11::module_& module);
 
 // Sets the lab's Python error of that name, a class of alloclab.errors.
 void raise_python(const char* name, const char* message);

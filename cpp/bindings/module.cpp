@@ -53,4 +53,5 @@ PYBIND11_MODULE(_core, module) {
     alloclab::bindings::bind_alloc_numpy(module);
     alloclab::bindings::bind_reports(module);
     alloclab::bindings::bind_shared(module);
+    alloclab::bindings::bind_tables(module);
 }

@@ -11,13 +11,17 @@ from alloclab.live.requests import (
 )
 from alloclab.live.scopes import UnusedArena, arena, current_scope
 from alloclab.live.shared import SharedArena, SharedArenaView
+from alloclab.live.tables import ChunkedStore, ScratchStack, SealedBuilder
 
 __all__ = [
     "EVENT_KINDS",
+    "ChunkedStore",
     "LiveAllocator",
     "LiveRow",
     "RequestScopes",
     "ScopeId",
+    "ScratchStack",
+    "SealedBuilder",
     "SharedArena",
     "SharedArenaView",
     "UnusedArena",

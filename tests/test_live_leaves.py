@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alloclab as al
+from support.sequences import kept
 
 LEAVES = [
     al.Tlsf(initial="4 KiB", retain=0),
@@ -83,6 +84,7 @@ class Model:
 @pytest.mark.parametrize("spec", LEAVES, ids=str)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(steps=STEPS)
+@kept
 def test_blocks_stay_apart_and_keep_their_bytes(spec: al.Allocator, steps: list[Any]) -> None:
     with al.live(spec, on_escape="extend") as allocator:
         model = Model(allocator)

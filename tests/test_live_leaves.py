@@ -108,6 +108,28 @@ def test_a_leaf_tells_all_it_counts() -> None:
         pages.deallocate(block)
 
 
+def span_of_nodes(nodes: al.LiveAllocator, litter: al.LiveAllocator) -> int:
+    """From the first byte of 100 nodes to their last, other blocks being allocated between."""
+    held = []
+    addresses = []
+    for _ in range(100):
+        node = nodes.allocate(64)
+        addresses.append(node.address)
+        held += [node, litter.allocate(192)]
+    return max(addresses) + 64 - min(addresses)
+
+
+@pytest.mark.parametrize("spec", [al.Arena(), al.Tlsf()], ids=str)
+def test_related_blocks_of_an_allocator_of_their_own_stand_together(  # S46
+    spec: al.Allocator,
+) -> None:
+    shared = al.live(spec)
+    apart = span_of_nodes(shared, shared)
+    together = span_of_nodes(al.live(spec), al.live(spec))
+    assert 100 * 64 <= together <= 100 * 80
+    assert apart >= 99 * (64 + 192)
+
+
 def test_jemalloc_live_says_what_the_process_needs_or_works() -> None:
     try:
         with al.live(al.JemallocArena()) as arena:

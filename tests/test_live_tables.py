@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import alloclab as al
+from support.sequences import kept
 
 TABLES = [al.ScratchStack, al.ChunkedStore, al.SealedBuilder]
 POINT = np.dtype([("x", "f4"), ("y", "f4"), ("z", "f4")])
@@ -64,7 +67,7 @@ def test_an_id_leads_to_its_item_and_the_item_stays_where_it_is() -> None:  # R7
     assert len(store) == 2000
     assert store.chunk_count == 6  # 64 + 128 + ... + 2048
     for unknown in (-1, 2000, 1 << 70):
-        with pytest.raises(IndexError, match=r"no item has the id .*: there are 2000"):
+        with pytest.raises(IndexError, match=r"there is no item .* in a table of 2000"):
             store[unknown]
     with pytest.raises(ValueError, match="not one item of 2 bytes"):
         store.append([1, 2])
@@ -122,6 +125,63 @@ def test_a_sealed_table_can_be_shared() -> None:  # R59, R76
             assert view.array(root, 100, "i4").tolist() == list(range(100))
 
 
+def test_a_sealed_table_is_changed_beside_it() -> None:  # R59
+    builder = al.SealedBuilder(al.live(al.Tlsf()), POINT)
+    builder.append(np.zeros(100, POINT))
+    sealed = builder.seal(al.live(al.Arena()))
+    heap = al.live(al.Tlsf())
+    changed = al.SideTable(heap, sealed)
+    assert (len(changed), changed.changed_count, heap.live_count) == (100, 0, 0)
+    for place in range(50, 100):
+        changed[place] = (place, 0, 1)
+    changed[99] = (7, 7, 7)
+    assert changed.changed_count == 50
+    assert changed[99].tolist() == (7, 7, 7)
+    assert changed[60].tolist() == (60, 0, 1)
+    assert changed[49].tolist() == (0, 0, 0)
+    assert not sealed["z"].any()
+    assert len(list(changed)) == 100
+    for place in (-1, 100):
+        with pytest.raises(IndexError, match="in a table of 100"):
+            changed[place] = (1, 2, 3)
+    with pytest.raises(ValueError, match="not one item of 12 bytes"):
+        changed[0] = np.zeros(2, POINT)
+    changed.clear()
+    assert changed.changed_count == 0
+    assert changed[99].tolist() == (0, 0, 0)
+
+
+def test_changes_that_find_no_room_leave_the_others() -> None:  # R26, R59
+    sealed = np.arange(1000)
+    changed = al.SideTable(al.live(al.Limit(al.Tlsf(), "1 KiB")), sealed)
+    place = 0
+    with pytest.raises(MemoryError, match="limit: no room for a longer SideTable"):
+        for place in range(1000):
+            changed[place] = -1
+    assert changed.changed_count == place == 24  # of 32 slots; 16 bytes each, and both tables
+    assert [int(each) for each in changed] == [-1] * place + list(range(place, 1000))
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [np.zeros((2, 2)), np.zeros(10)[::2], np.zeros(4, "V3"), np.zeros(65, "u1")[1:65].view("V16")],
+    ids=["two rows", "gaps", "a size", "an alignment"],
+)
+def test_what_is_no_sealed_table_is_refused(sealed: np.ndarray) -> None:
+    with pytest.raises(al.UsageError, match=r"a sealed table is one row|no items of 3 bytes"):
+        al.SideTable(al.live(al.Tlsf()), sealed)
+
+
+def test_a_sealed_table_lives_as_long_as_what_changes_it() -> None:
+    arena = al.live(al.Arena())
+    builder = al.SealedBuilder(al.live(al.Tlsf()), "i8")
+    builder.append([1, 2, 3])
+    changed = al.SideTable(al.live(al.Tlsf()), builder.seal(arena))
+    with pytest.raises(al.ArenaEscapeError):
+        arena.close()
+    assert [int(each) for each in changed] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("kind", TABLES)
 def test_refused_memory_leaves_what_was_there(kind: Any) -> None:  # R26
     heap = al.live(al.Limit(al.Tlsf(), "4 KiB"))
@@ -146,6 +206,46 @@ def test_refused_memory_leaves_what_was_there(kind: Any) -> None:  # R26
         with pytest.raises(MemoryError, match="null: no room for a sealed table"):
             table.seal(al.live(al.Null()))
         assert table.seal(al.live(al.Arena())).tolist() == list(range(count))
+
+
+WORK = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(0, 200)),
+        st.tuples(st.sampled_from(["clear_from", "reserve_hint"]), st.integers(0, 500)),
+        st.tuples(st.just("free_capacity"), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@pytest.mark.parametrize("spec", [al.Arena(), al.Pool(), al.Limit(al.Tlsf(), "2 KiB")], ids=str)
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(work=WORK)
+@kept
+def test_a_stack_holds_what_a_list_would(spec: al.Allocator, work: list[tuple[str, int]]) -> None:
+    heap = al.live(spec)
+    stack, model = al.ScratchStack(heap, "i4"), []
+    for what, number in work:
+        if what == "append":
+            values = list(range(len(model), len(model) + number))
+            try:
+                stack.append(values)
+                model += values
+            except MemoryError:
+                assert spec.name == "limit"
+        elif what == "clear_from":
+            stack.clear_from(number)
+            del model[number:]
+        elif what == "reserve_hint":
+            assert stack.reserve_hint(number) or spec.name == "limit"
+        else:
+            stack.free_capacity()
+            model = []
+        assert stack.span_from(0).tolist() == model
+        assert len(model) <= stack.capacity
+    del stack
+    assert heap.live_count == 0
+    heap.close()
 
 
 @pytest.mark.parametrize("kind", TABLES)

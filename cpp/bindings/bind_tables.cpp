@@ -5,6 +5,9 @@
 #include <alloclab/alloc/chunked_store.hpp>
 #include <alloclab/alloc/scratch_stack.hpp>
 #include <alloclab/alloc/sealed_builder.hpp>
+#include <alloclab/alloc/side_table.hpp>
+
+#include <pybind11/numpy.h>
 
 namespace py = pybind11;
 
@@ -17,10 +20,12 @@ namespace {
 template <class T> using Stack = ScratchStack<T, TableMemory>;
 template <class T> using Store = ChunkedStore<T, TableMemory>;
 template <class T> using Builder = SealedBuilder<T, TableMemory>;
+template <class T> using Side = SideTable<T, TableMemory>;
 
 constexpr const char* stack_name = "ScratchStack";
 constexpr const char* store_name = "ChunkedStore";
 constexpr const char* builder_name = "SealedBuilder";
+constexpr const char* side_name = "SideTable";
 
 template <class ItemType> py::bytes bytes_of(std::span<const ItemType> items) {
     return {reinterpret_cast<const char*>(items.data()), items.size_bytes()};
@@ -30,6 +35,19 @@ template <class ItemType> ItemType item_at(std::string_view bytes, std::size_t p
     ItemType item;
     std::memcpy(&item, bytes.data() + place * sizeof item, sizeof item);
     return item;
+}
+
+template <class ItemType> void check_one(std::string_view bytes) {
+    if (bytes.size() != sizeof(ItemType)) {
+        throw py::value_error("not one item of " + std::to_string(sizeof(ItemType)) + " bytes");
+    }
+}
+
+template <class Table> void check_place(const Table& table, std::size_t place) {
+    if (place >= table.size()) {
+        throw py::index_error("there is no item " + std::to_string(place) + " in a table of " +
+                              std::to_string(table.size()));
+    }
 }
 
 // Appends all items or none. Returns whether there was room.
@@ -102,10 +120,7 @@ void bind_store(py::module_& module) {
             [](Table& self, std::string_view item) {
                 const std::size_t id = self.use([&](auto& held) {
                     using ItemType = typename std::decay_t<decltype(held)>::item;
-                    if (item.size() != sizeof(ItemType)) {
-                        throw py::value_error("not one item of " +
-                                              std::to_string(sizeof(ItemType)) + " bytes");
-                    }
+                    check_one<ItemType>(item);
                     return held.table.append(item_at<ItemType>(item, 0));
                 });
                 if (id == SIZE_MAX) {
@@ -118,9 +133,7 @@ void bind_store(py::module_& module) {
             "item",
             [](Table& self, std::size_t id) {
                 return self.use([&](auto& held) {
-                    if (id >= held.table.size()) {
-                        throw py::index_error("no item has the id " + std::to_string(id));
-                    }
+                    check_place(held.table, id);
                     using ItemType = typename std::decay_t<decltype(held)>::item;
                     return bytes_of(std::span<const ItemType>(&held.table[id], 1));
                 });
@@ -130,9 +143,7 @@ void bind_store(py::module_& module) {
             "address_of",
             [](Table& self, std::size_t id) {
                 return self.use([&](auto& held) {
-                    if (id >= held.table.size()) {
-                        throw py::index_error("no item has the id " + std::to_string(id));
-                    }
+                    check_place(held.table, id);
                     return reinterpret_cast<std::uintptr_t>(&held.table[id]);
                 });
             },
@@ -195,12 +206,72 @@ void bind_builder(py::module_& module) {
         });
 }
 
+// A sealed table, whatever its items are.
+struct SealedBytes {
+    std::span<const std::byte> bytes;
+    template <class ItemType> operator std::span<const ItemType>() const {
+        return {reinterpret_cast<const ItemType*>(bytes.data()), bytes.size() / sizeof(ItemType)};
+    }
+};
+
+std::unique_ptr<LiveTable<Side>> make_side(std::shared_ptr<LiveHeap> heap,
+                                           const py::array& sealed) {
+    const auto item_bytes = static_cast<std::size_t>(sealed.itemsize());
+    const auto address = reinterpret_cast<std::uintptr_t>(sealed.data());
+    if (sealed.ndim() != 1 || (sealed.flags() & py::array::c_style) == 0 ||
+        address % item_alignment(item_bytes) != 0) {
+        throw LiveError("UsageError", "a sealed table is one row of items, side by side, at a "
+                                      "multiple of what their size may need");
+    }
+    const SealedBytes bytes{
+        {static_cast<const std::byte*>(sealed.data()), static_cast<std::size_t>(sealed.nbytes())}};
+    return std::make_unique<LiveTable<Side>>(std::move(heap), item_bytes, side_name, bytes);
+}
+
+void bind_side(py::module_& module) {
+    using Table = LiveTable<Side>;
+    py::class_<Table>(module, "SideTable")
+        .def(py::init(&make_side), py::arg("heap"), py::arg("sealed"), py::keep_alive<1, 3>())
+        .def(
+            "item",
+            [](Table& self, std::size_t place) {
+                return self.use([&](auto& held) {
+                    using ItemType = typename std::decay_t<decltype(held)>::item;
+                    check_place(held.table, place);
+                    return bytes_of(std::span<const ItemType>(&held.table[place], 1));
+                });
+            },
+            py::arg("place"))
+        .def(
+            "set",
+            [](Table& self, std::size_t place, std::string_view item) {
+                const bool is_set = self.use([&](auto& held) {
+                    using ItemType = typename std::decay_t<decltype(held)>::item;
+                    check_place(held.table, place);
+                    check_one<ItemType>(item);
+                    return held.table.set(place, item_at<ItemType>(item, 0));
+                });
+                if (!is_set) {
+                    self.raise_refusal(side_name);
+                }
+            },
+            py::arg("place"), py::arg("item"))
+        .def("clear", [](Table& self) { self.use([](auto& held) { held.table.clear(); }); })
+        .def_property_readonly(
+            "size",
+            [](Table& self) { return self.use([](auto& held) { return held.table.size(); }); })
+        .def_property_readonly("changed_count", [](Table& self) {
+            return self.use([](auto& held) { return held.table.changed_count(); });
+        });
+}
+
 } // namespace
 
 void bind_tables(py::module_& module) {
     bind_stack(module);
     bind_store(module);
     bind_builder(module);
+    bind_side(module);
 }
 
 } // namespace alloclab::bindings

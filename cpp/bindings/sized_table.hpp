@@ -13,24 +13,31 @@
 
 namespace alloclab::bindings {
 
-// An item of so many bytes, aligned as anything of that size may have to be.
-template <std::size_t size> struct alignas(std::min<std::size_t>(size&(~size + 1), 16)) Item {
-    static constexpr std::size_t bytes = size;
+// The largest power of two that divides a size: what anything of that size may have to be aligned
+// to.
+constexpr std::size_t item_alignment(std::size_t size) {
+    return std::min<std::size_t>(size & (~size + 1), 16);
+}
+
+template <std::size_t size> struct alignas(item_alignment(size)) Item {
     std::array<std::byte, size> content;
 };
 
 template <template <class> class Table, class ItemType> struct TableOf {
     using item = ItemType;
-    explicit TableOf(TableMemory& memory) : table(memory) {}
+    template <class... More>
+    explicit TableOf(TableMemory& memory, const More&... more) : table(memory, more...) {}
     Table<ItemType> table;
 };
 
 // The sizes the tables of the core are compiled for, the one in use chosen by number.
 template <template <class> class Table, std::size_t... sizes> class TableOfSize {
 public:
-    // Throws: LiveError for a size that is not among them.
-    TableOfSize(std::size_t item_bytes, TableMemory& memory) {
-        if (!((item_bytes == sizes && (place<sizes>(memory), true)) || ...)) {
+    // `more` is what a table needs beside memory. Throws: LiveError for a size that is not among
+    // them.
+    template <class... More>
+    TableOfSize(std::size_t item_bytes, TableMemory& memory, const More&... more) {
+        if (!((item_bytes == sizes && (place<sizes>(memory, more...), true)) || ...)) {
             std::string allowed;
             ((allowed += (allowed.empty() ? "" : ", ") + std::to_string(sizes)), ...);
             throw LiveError("UsageError", "a table has no items of " + std::to_string(item_bytes) +
@@ -44,8 +51,9 @@ public:
     }
 
 private:
-    template <std::size_t size> void place(TableMemory& memory) {
-        held_ = std::make_unique<TableOf<Table, Item<size>>>(memory);
+    template <std::size_t size, class... More>
+    void place(TableMemory& memory, const More&... more) {
+        held_ = std::make_unique<TableOf<Table, Item<size>>>(memory, more...);
     }
     std::variant<std::unique_ptr<TableOf<Table, Item<sizes>>>...> held_;
 };
@@ -57,8 +65,10 @@ using AnyTable = TableOfSize<Table, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64>;
 // failures) must not find it half changed.
 template <template <class> class Table> class LiveTable {
 public:
-    LiveTable(std::shared_ptr<LiveHeap> heap, std::size_t item_bytes, const char* name)
-        : memory_(std::move(heap), name), table_(item_bytes, memory_) {}
+    template <class... More>
+    LiveTable(std::shared_ptr<LiveHeap> heap, std::size_t item_bytes, const char* name,
+              const More&... more)
+        : memory_(std::move(heap), name), table_(item_bytes, memory_, more...) {}
 
     template <class Use> decltype(auto) use(Use&& use) {
         if (is_busy_) {

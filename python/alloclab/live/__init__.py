@@ -11,7 +11,7 @@ from alloclab.live.requests import (
 )
 from alloclab.live.scopes import UnusedArena, arena, current_scope
 from alloclab.live.shared import SharedArena, SharedArenaView
-from alloclab.live.tables import ChunkedStore, ScratchStack, SealedBuilder
+from alloclab.live.tables import ChunkedStore, ScratchStack, SealedBuilder, SideTable
 
 __all__ = [
     "EVENT_KINDS",
@@ -24,6 +24,7 @@ __all__ = [
     "SealedBuilder",
     "SharedArena",
     "SharedArenaView",
+    "SideTable",
     "UnusedArena",
     "arena",
     "current_scope",

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import operator
+from collections.abc import Sized
+from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -122,13 +124,13 @@ class ChunkedStore(_Table):
         """
         return self._core.append(self._items(value))
 
-    def __getitem__(self, item_id: int) -> Any:
+    def __getitem__(self, item_id: SupportsIndex) -> Any:
         """Returns a copy of the item. Raises: IndexError where no item has the id."""
-        return self._array(self._core.item(self._known(item_id)))[0]
+        return self._array(self._core.item(_within(self, item_id)))[0]
 
-    def address_of(self, item_id: int) -> int:
+    def address_of(self, item_id: SupportsIndex) -> int:
         """Returns where the item is, as long as the table lives."""
-        return self._core.address_of(self._known(item_id))
+        return self._core.address_of(_within(self, item_id))
 
     @property
     def chunk_count(self) -> int:
@@ -137,11 +139,6 @@ class ChunkedStore(_Table):
 
     def __len__(self) -> int:
         return self._core.size
-
-    def _known(self, item_id: int) -> int:
-        if not 0 <= item_id < len(self):
-            raise IndexError(f"no item has the id {item_id}: there are {len(self)}")
-        return item_id
 
 
 class SealedBuilder(_Table):
@@ -196,3 +193,56 @@ class SealedBuilder(_Table):
 
     def __len__(self) -> int:
         return self._core.size
+
+
+class SideTable(_Table):
+    """What changes of a sealed table after all: the sealed one is never written, reads look here
+    first. It stays readable, and this keeps it.
+
+        changed = al.SideTable(heap, table)
+        changed[5] = 7
+
+    Args:
+        allocator: where the changes live.
+        sealed: the table: one row of items of 1, 2, 4, 8, 12, 16, 24, 32, 48 or 64 bytes.
+
+    Raises:
+        UsageError: it is no such table.
+    """
+
+    def __init__(self, allocator: LiveAllocator, sealed: npt.NDArray[Any]) -> None:
+        super().__init__(allocator, sealed.dtype)
+        self.sealed = sealed
+        self._core = _core.SideTable(allocator._heap, sealed)
+
+    def __getitem__(self, place: SupportsIndex) -> Any:
+        """Returns a copy of the item, changed or sealed. Raises: IndexError."""
+        return self._array(self._core.item(_within(self, place)))[0]
+
+    def __setitem__(self, place: SupportsIndex, value: npt.ArrayLike) -> None:
+        """Changes an item here.
+
+        Raises:
+            MemoryError: the allocator refuses; what was changed before is there.
+            IndexError, ValueError: no such item, or not one item.
+        """
+        self._core.set(_within(self, place), self._items(value))
+
+    def clear(self) -> None:
+        """Takes every change back."""
+        self._core.clear()
+
+    @property
+    def changed_count(self) -> int:
+        """How many items are not the sealed ones."""
+        return self._core.changed_count
+
+    def __len__(self) -> int:
+        return self._core.size
+
+
+def _within(table: Sized, place: SupportsIndex) -> int:
+    index = operator.index(place)
+    if not 0 <= index < len(table):
+        raise IndexError(f"there is no item {index} in a table of {len(table)}")
+    return index

@@ -225,6 +225,17 @@ def test_the_first_error_is_the_one_told() -> None:
         assert values.tolist() == [1, 2, 3]
 
 
+def test_its_spec_says_what_it_is_and_builds_nothing() -> None:
+    with al.SharedArena("1 MiB") as arena:
+        assert str(arena.spec) == "shared_arena:capacity=1MiB"
+        assert repr(arena) == "<LiveAllocator 'shared arena' shared_arena:capacity=1MiB: 0 blocks>"
+        with pytest.raises(al.UsageError, match=r"made by al\.SharedArena"):
+            al.live(arena.spec)
+        with pytest.raises(al.NotMeasured, match="nothing is replayed into it"):
+            arena.spec.launch()
+        arena.publish()
+
+
 def test_arenas_and_views_are_not_copied() -> None:
     with al.SharedArena("1 MiB") as arena:
         arena.publish()

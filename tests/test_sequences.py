@@ -22,10 +22,10 @@ QUIETLY = settings(database=None, derandomize=True, phases=[Phase.generate, Phas
 
 @pytest.mark.parametrize("file", sorted(sequences.SEQUENCES.glob("*.json")), ids=lambda f: f.stem)
 def test_a_sequence_that_once_failed_does_not_fail_any_more(file: Path) -> None:
-    sequences.run_again(file)
+    sequences.check_again(file)
 
 
-def test_there_are_sequences_to_run_again() -> None:
+def test_there_are_sequences_to_check_again() -> None:
     assert len(list(sequences.SEQUENCES.glob("*.json"))) >= 5
 
 
@@ -71,7 +71,7 @@ def test_a_failing_sequence_is_kept_at_its_smallest_and_named(
         "arguments": {"calls": [["array", 1, 0], ["array", 1, 0]]},
     }
     with pytest.raises(AssertionError, match="block 0 does not hold"):
-        sequences.run_again(file)
+        sequences.check_again(file)
 
 
 def test_what_does_not_fail_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def kept(test: Callable[..., None]) -> Callable[..., None]:
     return keeping
 
 
-def run_again(file: Path) -> None:
+def check_again(file: Path) -> None:
     """Runs a kept sequence under the test that it failed in."""
     content = json.loads(file.read_text(encoding="utf-8"))
     test = getattr(importlib.import_module(content["module"]), content["test"])

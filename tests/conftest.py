@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Where the tests find the checkout and its recordings; the same from outside the tree."""
 
+import functools
 from pathlib import Path
 
 import pytest
 
+from support import sequences
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Failing sequences go where pytest keeps what outlives a run: .pytest_cache/d."""
+    cache = getattr(config, "cache", None)  # -p no:cacheprovider
+    if cache is not None:
+        sequences.folder = functools.partial(cache.mkdir, "failed-sequences")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,8 @@ SPECS: list[al.Allocator] = [
     al.Pool(purge=False, huge_pages_from="24 MiB"),
     al.Pool(decay_ms=250),
     al.Pool(classes_per_doubling=4),
+    al.Pool(decay_ms=250, background=True),
+    al.Pool(background=False),
     al.Arena(),
     al.Arena(initial="1 MiB", growth=1.5),
     al.FrameArena(preset="page_chain", reset="free_all"),

@@ -12,7 +12,7 @@ from alloclab import errors
 
 def test_every_error_of_the_lab_has_the_one_base_class() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
-    assert len(classes) == 15
+    assert len(classes) == 16
     assert all(issubclass(each, errors.Error) for each in classes)
 
 

@@ -361,6 +361,33 @@ def test_an_allocator_serves_the_thread_that_made_it() -> None:  # S47
         arena.allocate(64)
 
 
+def test_workers_keep_results_in_a_backing_all_of_them_share() -> None:  # R28
+    backing = al.live(al.Locked(al.Pool()))
+    results: dict[int, np.ndarray] = {}
+
+    def work(worker: int) -> None:
+        with al.live(al.Arena()) as own:  # serves this thread only
+            scratch = own.array(1000, "i4")
+            scratch[:] = worker
+            kept = backing.array(10, "i4", tag="result")
+            kept[:] = scratch[:10]
+            results[worker] = kept
+            del scratch
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert {number: kept.tolist() for number, kept in results.items()} == {
+        number: [number] * 10 for number in range(4)
+    }
+    assert all(backing.owns(kept.ctypes.data) for kept in results.values())
+    assert backing.live_count == 4
+    results.clear()
+    assert backing.live_count == 0
+
+
 def test_a_spec_that_is_a_whole_processes_malloc_is_refused() -> None:
     with pytest.raises(al.UsageError, match="glibc is a whole process's malloc"):
         al.live(al.Glibc())

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alloclab as al
+from support.sequences import kept
 
 LEAVES = [
     al.Tlsf(initial="4 KiB", retain=0),
@@ -83,6 +84,7 @@ class Model:
 @pytest.mark.parametrize("spec", LEAVES, ids=str)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(steps=STEPS)
+@kept
 def test_blocks_stay_apart_and_keep_their_bytes(spec: al.Allocator, steps: list[Any]) -> None:
     with al.live(spec, on_escape="extend") as allocator:
         model = Model(allocator)
@@ -104,6 +106,28 @@ def test_a_leaf_tells_all_it_counts() -> None:
         block = pages.allocate(100)
         assert pages.stats()["rounding_waste_bytes"] == 4096 - 100
         pages.deallocate(block)
+
+
+def span_of_nodes(nodes: al.LiveAllocator, litter: al.LiveAllocator) -> int:
+    """From the first byte of 100 nodes to their last, other blocks being allocated between."""
+    held = []
+    addresses = []
+    for _ in range(100):
+        node = nodes.allocate(64)
+        addresses.append(node.address)
+        held += [node, litter.allocate(192)]
+    return max(addresses) + 64 - min(addresses)
+
+
+@pytest.mark.parametrize("spec", [al.Arena(), al.Tlsf()], ids=str)
+def test_related_blocks_of_an_allocator_of_their_own_stand_together(  # S46
+    spec: al.Allocator,
+) -> None:
+    shared = al.live(spec)
+    apart = span_of_nodes(shared, shared)
+    together = span_of_nodes(al.live(spec), al.live(spec))
+    assert 100 * 64 <= together <= 100 * 80
+    assert apart >= 99 * (64 + 192)
 
 
 def test_jemalloc_live_says_what_the_process_needs_or_works() -> None:

@@ -207,6 +207,31 @@ def test_outside_of_a_request_the_heap_serves_and_is_counted() -> None:  # L3
     assert block.is_live
 
 
+def test_the_arena_of_a_block_is_found_by_its_address() -> None:  # L5
+    scopes = al.RequestScopes()
+    opened = []
+    for _ in range(3):
+        scopes.enter_request_scope()
+        assert scopes.current is not None
+        opened.append(scopes.current)
+    blocks = [(arena, arena.allocate(1 << power)) for power in range(17) for arena in opened]
+    for arena, block in blocks:
+        assert [each.id for each in opened if each.owns(block)] == [arena.id]
+    elsewhere = al.live(al.Pool()).allocate(64)
+    assert not any(arena.owns(elsewhere) for arena in opened)
+    for arena in reversed(opened):
+        scopes.exit_request_scope(al.ScopeId(arena.id))
+
+
+def test_a_request_that_allocates_nothing_takes_no_memory() -> None:  # L4, L7
+    scopes = al.RequestScopes()
+    request = scopes.enter_request_scope()
+    assert scopes.current is not None
+    stats = scopes.current.stats()
+    assert (stats["reserved_bytes"], stats["chunk_count"]) == (0, 0)
+    scopes.exit_request_scope(request)
+
+
 def test_an_array_outlives_its_request_only_with_an_error() -> None:  # L10
     scopes = al.RequestScopes()
     request = scopes.enter_request_scope("GET /")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import alloclab as al
 from alloclab._core import Block
 from alloclab.allocators import KNOWN
+from support.sequences import kept
 
 SPECS: list[al.Allocator] = [
     al.Arena(),
@@ -235,6 +236,7 @@ THEN_OVER_IT = [("rewind", 0, 0), ("allocate", 1024, 4), ("allocate", 4096, 4)]
 @example(calls=[*OLDER_THAN_A_MARK, ("reallocate", 0, 5000), *THEN_OVER_IT])
 @example(calls=[*OLDER_THAN_A_MARK, ("free", 1, 0), ("allocate", 4096, 4), *THEN_OVER_IT])
 @example(calls=[("mark", 0, 0), ("allocate", 64, 4), ("free", 0, 0), *THEN_OVER_IT])
+@kept
 def test_any_sequence_of_calls_keeps_what_lives(
     spec: al.Allocator, calls: list[tuple[str, int, int]]
 ) -> None:
@@ -246,6 +248,7 @@ def test_any_sequence_of_calls_keeps_what_lives(
 @pytest.mark.parametrize("spec", [al.Pool(), al.Arena(), al.Tlsf(), al.Platform()], ids=str)
 @FIXED
 @given(calls=st.lists(CALLS, max_size=40))
+@kept
 def test_a_trace_changes_nothing_and_finds_nothing(
     spec: al.Allocator, calls: list[tuple[str, int, int]]
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import alloclab as al
 from alloclab import _native
 
 
@@ -42,6 +43,34 @@ def test_realloc_refuses_foreign_memory_and_free_leaves_it(program: Path) -> Non
 
 def test_a_background_thread_gives_an_idle_programs_memory_back(program: Path) -> None:
     assert run(program, "idle", "background=on decay_ms=80") == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "threads"),
+    [(al.Pool(), 1), (al.Pool(background=False), 1), (al.Pool(background=True), 2)],
+    ids=str,
+)
+def test_a_spec_decides_whether_there_is_a_background_thread(spec: al.Pool, threads: int) -> None:
+    launch = spec.launch()
+    environment = {**launch.environment, "LD_PRELOAD": ":".join(map(str, launch.preload))}
+    shown = subprocess.run(
+        ["ls", "/proc/self/task"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert len(shown.stdout.split()) == threads
+    assert shown.stderr == ""
+
+
+def test_a_background_thread_is_the_malloc_librarys_only() -> None:
+    spec = al.Pool(background=True)
+    assert spec.kernel() is None
+    assert al.Pool(background=False).kernel() is not None
+    for use in (
+        lambda: al.live(spec),
+        lambda: al.live(al.Locked(spec)),
+        lambda: al.Limit(spec, "1 MiB").kernel(),
+    ):
+        with pytest.raises(al.UsageError, match="background is a thread of the malloc library"):
+            use()
 
 
 @pytest.mark.parametrize("options", ["", "background=on decay_ms=8"])

@@ -19,6 +19,7 @@ import alloclab as al
 from alloclab.errors import NotMeasured, SimulationError, TraceError, UsageError
 from alloclab.simulate import PLACEMENT_METRICS
 from alloclab.textbook import BestFit, Buddy, Bump, FirstFit
+from support.sequences import kept
 
 STEPS = [
     ("allocate", "a", 10),
@@ -458,6 +459,7 @@ class Hostile:
     st.lists(st.integers(0, 13), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 100)), max_size=60),
 )
+@kept
 def test_no_allocator_does_worse_than_a_simulation_error(
     choices: list[int], operations: list[tuple[int, int]]
 ) -> None:

@@ -16,6 +16,7 @@ import alloclab as al
 from alloclab import textbook
 from alloclab.textbook import buddy, bump, fits, segregated
 from alloclab.textbook.holes import Holes, align_up
+from support.sequences import kept
 
 ALL = (
     textbook.Bump,
@@ -98,6 +99,7 @@ def test_segregated_fit_searches_no_list_of_smaller_runs() -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 @given(operations=OPERATIONS)
+@kept
 def test_blocks_never_overlap_and_equal_steps_give_equal_maps(
     kind: Any, operations: list[tuple[int, int, int]]
 ) -> None:
@@ -112,6 +114,7 @@ def test_blocks_never_overlap_and_equal_steps_give_equal_maps(
 
 @pytest.mark.parametrize("kind", FREEING)
 @given(operations=OPERATIONS)
+@kept
 def test_once_everything_is_freed_the_whole_space_is_one_run(
     kind: Any, operations: list[tuple[int, int, int]]
 ) -> None:
@@ -131,6 +134,7 @@ def test_once_everything_is_freed_the_whole_space_is_one_run(
 
 @pytest.mark.parametrize("kind", [textbook.FirstFit, textbook.BestFit, textbook.NextFit])
 @given(operations=OPERATIONS)
+@kept
 def test_a_fit_refuses_only_what_fits_nowhere_and_chooses_by_its_rule(
     kind: Any, operations: list[tuple[int, int, int]]
 ) -> None:

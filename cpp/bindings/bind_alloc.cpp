@@ -205,13 +205,6 @@ void release_buffer(PyObject* self, Py_buffer* /*view*/) {
     py::cast<Block&>(py::handle(self)).end_export();
 }
 
-// Only this module makes them: one made by `__new__` alone, as copying does, would hold no object.
-PyObject* refuse_new(PyTypeObject* type, PyObject* /*arguments*/, PyObject* /*keywords*/) {
-    PyErr_Format(PyExc_TypeError, "a %s is given by an allocator, not made or copied",
-                 type->tp_name);
-    return nullptr;
-}
-
 void bind_block(py::module_& module) {
     // pybind11's own buffer protocol has no word for the end of a look.
     const py::custom_type_setup buffers([](PyHeapTypeObject* type) {

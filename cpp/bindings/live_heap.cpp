@@ -257,6 +257,14 @@ void LiveHeap::reset() {
     settle();
 }
 
+void LiveHeap::end_all(const char* what, const std::function<void()>& end) {
+    enter();
+    refuse_exported(0, what);
+    end();
+    end_since(0);
+    marks_.clear();
+}
+
 LiveMark LiveHeap::mark() {
     AnyAllocator& allocator = enter();
     settle(); // while there is no mark to lose

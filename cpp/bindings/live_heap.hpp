@@ -78,6 +78,8 @@ public:
 
     // Requires: the capability. Throws: LiveError when something that would end is looked at.
     void reset();
+    // The same by other means than the allocator's reset: nothing ends where `end` throws.
+    void end_all(const char* what, const std::function<void()>& end);
     LiveMark mark();
     void rewind(const LiveMark& to);
 

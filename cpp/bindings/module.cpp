@@ -15,6 +15,11 @@ void raise_python(const char* name, const char* message) {
     PyErr_SetObject(type.ptr(), text.ptr());
 }
 
+PyObject* refuse_new(PyTypeObject* type, PyObject* /*arguments*/, PyObject* /*keywords*/) {
+    PyErr_Format(PyExc_TypeError, "a %s is given by the lab, not made or copied", type->tp_name);
+    return nullptr;
+}
+
 } // namespace alloclab::bindings
 
 namespace {
@@ -47,4 +52,6 @@ PYBIND11_MODULE(_core, module) {
     alloclab::bindings::bind_alloc(module);
     alloclab::bindings::bind_alloc_numpy(module);
     alloclab::bindings::bind_reports(module);
+    alloclab::bindings::bind_shared(module);
+    alloclab::bindings::bind_tables(module);
 }

@@ -146,6 +146,12 @@ class ScopeOrderError(Error):
     """Scopes are not closed in the opposite order they were opened in."""
 
 
+class SharedArenaError(Error):
+    """A shared arena that cannot be made, published or read, or a file that is none; names what is
+    wrong.
+    """
+
+
 class WrongThread(Error):  # noqa: N818 - reads as a claim about the caller
     """A live allocator that serves one thread was used from another."""
 

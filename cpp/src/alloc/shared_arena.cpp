@@ -5,6 +5,7 @@
 #include <alloclab/base/units.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include <fcntl.h>
@@ -55,7 +56,7 @@ SharedArena::~SharedArena() {
 void* SharedArena::allocate(std::size_t size, std::size_t alignment) noexcept {
     const std::size_t taken = std::max<std::size_t>(size, 1);
     // The mapping stands on a page in every process; a larger alignment would hold here only.
-    if (first_ == nullptr || is_published_ || alignment > page_bytes) {
+    if (problem_ != SharedArenaProblem::none || is_published_ || alignment > page_bytes) {
         return nullptr;
     }
     const std::size_t offset = align_up(used_bytes_, std::max(alignment, default_alignment));
@@ -67,25 +68,41 @@ void* SharedArena::allocate(std::size_t size, std::size_t alignment) noexcept {
 }
 
 bool SharedArena::publish_at(std::uint64_t root) noexcept {
-    if (first_ == nullptr || is_published_) {
+    const bool is_root_good = root == 0 || (root >= SharedArenaHeader::bytes && root < used_bytes_);
+    if (problem_ != SharedArenaProblem::none || is_published_ || !is_root_good) {
+        errno = EINVAL;
         return false;
     }
     const SharedArenaHeader header{SharedArenaHeader::magic_value, SharedArenaHeader::version_value,
                                    SharedArenaHeader::bytes, used_bytes_, root};
     std::memcpy(first_, &header, sizeof header);
-    const std::size_t file_bytes = align_up(used_bytes_, page_bytes);
-    if (::ftruncate(fd_, static_cast<off_t>(file_bytes)) != 0) {
-        return false;
-    }
     // The kernel seals writing only while no shared mapping stands that could ever write; a
     // read-only one counts before Linux 6.7. So the range is held by nothing meanwhile, and mapped
     // privately afterwards: the same pages, as long as nobody writes.
-    is_published_ = true;
     void* const held = ::mmap(first_, capacity_bytes_, PROT_NONE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    const bool is_sealed = held != MAP_FAILED && ::fcntl(fd_, F_ADD_SEALS, needed_seals) == 0;
-    return is_sealed &&
-           ::mmap(first_, file_bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd_, 0) != MAP_FAILED;
+    if (held == MAP_FAILED) {
+        return false;
+    }
+    const std::size_t file_bytes = align_up(used_bytes_, page_bytes);
+    is_published_ = ::ftruncate(fd_, static_cast<off_t>(file_bytes)) == 0 &&
+                    ::fcntl(fd_, F_ADD_SEALS, needed_seals) == 0;
+    if (!is_published_) {
+        stay_unpublished();
+        return false;
+    }
+    return ::mmap(first_, file_bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd_, 0) != MAP_FAILED;
+}
+
+void SharedArena::stay_unpublished() noexcept {
+    const int reason = errno;
+    const bool is_restored = ::ftruncate(fd_, static_cast<off_t>(capacity_bytes_)) == 0 &&
+                             ::mmap(first_, capacity_bytes_, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_FIXED, fd_, 0) != MAP_FAILED;
+    if (!is_restored) {
+        problem_ = SharedArenaProblem::refused_by_system;
+    }
+    errno = reason;
 }
 
 SharedArenaView::SharedArenaView(int file_descriptor) noexcept : problem_(open(file_descriptor)) {}

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include <fcntl.h>
@@ -76,6 +77,38 @@ TEST(SharedArena, what_is_published_cannot_change) {
     char byte = 0;
     EXPECT_EQ(::pwrite(arena.file_descriptor(), &byte, 1, 0), -1);
     EXPECT_EQ(::ftruncate(arena.file_descriptor(), 0), -1);
+}
+
+TEST(SharedArena, stays_as_it_was_while_a_child_of_fork_may_write) {
+    SharedArena arena(1_MiB);
+    auto* const number = static_cast<int*>(arena.allocate(sizeof(int), alignof(int)));
+    int pipe_ends[2];
+    ASSERT_EQ(::pipe(pipe_ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) { // holds its copy of the mapping until it is told
+        ::close(pipe_ends[1]);
+        char byte = 0;
+        ::_exit(static_cast<int>(::read(pipe_ends[0], &byte, 1)));
+    }
+    EXPECT_FALSE(arena.publish(number));
+    EXPECT_EQ(errno, EBUSY);
+    *number = 7;
+    EXPECT_NE(arena.allocate(100'000, 16), nullptr) << "as long as it was";
+    ::close(pipe_ends[1]);
+    ::close(pipe_ends[0]);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    ASSERT_TRUE(arena.publish(number));
+    EXPECT_EQ(*SharedArenaView(arena.file_descriptor()).root<int>(), 7);
+}
+
+TEST(SharedArena, publishes_no_root_outside_of_it) {
+    SharedArena arena(1_MiB);
+    const auto* const number = static_cast<int*>(arena.allocate(sizeof(int), alignof(int)));
+    const int elsewhere = 0;
+    EXPECT_FALSE(arena.publish(&elsewhere));
+    EXPECT_FALSE(arena.publish_at(8)) << "within the header";
+    EXPECT_FALSE(arena.publish_at(arena.used_bytes()));
+    EXPECT_TRUE(arena.publish(number));
 }
 
 TEST(SharedArena, is_as_long_as_it_was_said_to_be) {

@@ -21,7 +21,7 @@ from alloclab.allocators.spec import (
     ratio_option,
     size_option,
 )
-from alloclab.errors import NotMeasured
+from alloclab.errors import NotMeasured, UsageError
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OwnAllocator(Allocator):
             "malloc", {}, environment, (library,), library, huge_pages=self.wants_huge_pages()
         )
 
-    def kernel(self) -> Launch:
+    def kernel(self) -> Launch | None:
         return Launch(
             self.name,
             self.settings(),
@@ -152,24 +152,37 @@ class Pool(OwnAllocator):
     """A general-purpose allocator of size classes without headers.
 
     Args:
-        classes_per_doubling: sizes to 1 KiB are rounded up to one of so many between a power of two
-            and the next: 1, 2, 4, 8 (the default) or 16.
         purge: give free memory back where fresh pages would set a new peak.
         purge_slack_divisor: what is kept all the same, as the peak divided by this.
         decay_ms: free memory unused for about this long goes back; 0 keeps it.
+        background: a thread lets time pass for a program that makes no calls: under malloc only,
+            there is no templated path then, and a part of a stack cannot have it.
         huge_pages_from: the use from which the heap grows by huge pages; 0 is never.
         populate: how much fresh memory is faulted in at once; 0 leaves it to faults.
         region: the address space reserved.
+        classes_per_doubling: sizes to 1 KiB are rounded up to one of so many between a power of two
+            and the next: 1, 2, 4, 8 (the default) or 16.
     """
 
     name = "pool"
-    classes_per_doubling: int | None = count_option("classes_per_doubling")
     purge: bool | None = flag_option("purge")
     purge_slack_divisor: int | None = count_option("purge_slack_divisor")
     decay_ms: int | None = count_option("decay_ms")
+    background: bool | None = flag_option("background")
     huge_pages_from: int | str | None = size_option("huge_pages_from_bytes", huge_pages=True)
     populate: int | str | None = size_option("populate_bytes")
     region: int | str | None = size_option("region_bytes")
+    classes_per_doubling: int | None = count_option("classes_per_doubling")
+
+    def kernel(self) -> Launch | None:
+        return None if self.background else super().kernel()
+
+    def core_spec(self) -> Json:
+        if self.background:
+            raise UsageError(
+                "pool: background is a thread of the malloc library: a part or a live one has none"
+            )
+        return super().core_spec()
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,21 @@ from alloclab.live.requests import (
     exit_request_scope,
 )
 from alloclab.live.scopes import UnusedArena, arena, current_scope
+from alloclab.live.shared import SharedArena, SharedArenaView
+from alloclab.live.tables import ChunkedStore, ScratchStack, SealedBuilder, SideTable
 
 __all__ = [
     "EVENT_KINDS",
+    "ChunkedStore",
     "LiveAllocator",
     "LiveRow",
     "RequestScopes",
     "ScopeId",
+    "ScratchStack",
+    "SealedBuilder",
+    "SharedArena",
+    "SharedArenaView",
+    "SideTable",
     "UnusedArena",
     "arena",
     "current_scope",

@@ -10,7 +10,7 @@ import operator
 import os
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, NoReturn, SupportsIndex
+from typing import Any, Literal, NamedTuple, NoReturn, Self, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -157,10 +157,8 @@ class LiveAllocator:
             MemoryError: the allocator refuses.
             UsageError: the type holds Python objects, or nothing.
         """
-        kind = np.dtype(dtype)
-        if kind.hasobject or kind.itemsize == 0:
-            raise UsageError(f"an array of {kind!r} does not hold bytes")
-        extents = _extents(shape)
+        kind = byte_type(dtype)
+        extents = extents_of(shape)
         bytes_wanted = math.prod(extents) * kind.itemsize
         block = self._heap.allocate(bytes_wanted, max(alignment, kind.alignment), tag, zeroed)
         # NumPy holds a memoryview, and so the look, as the base of this and all its views. Given
@@ -330,7 +328,7 @@ class LiveAllocator:
         if found:
             raise self._escape_error("ends", found)
 
-    def __enter__(self) -> LiveAllocator:
+    def __enter__(self) -> Self:
         open_scopes.push(self)
         return self
 
@@ -388,7 +386,19 @@ def _build(
         ) from error
 
 
-def _extents(shape: Shape) -> tuple[int, ...]:
+def byte_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Returns the type, whose items are nothing but their bytes.
+
+    Raises:
+        UsageError: it holds Python objects, or nothing.
+    """
+    kind = np.dtype(dtype)
+    if kind.hasobject or kind.itemsize == 0:
+        raise UsageError(f"an array of {kind!r} does not hold bytes")
+    return kind
+
+
+def extents_of(shape: Shape) -> tuple[int, ...]:
     """Returns the shape as NumPy reads it: a whole number of any kind, or several."""
     if isinstance(shape, Iterable):
         return tuple(operator.index(each) for each in shape)

@@ -23,6 +23,11 @@ public:
         return true;
     }
 
+    // A hint: later appends still say when they fail (row R46).
+    bool reserve_hint(std::size_t more) noexcept {
+        return !is_sealed_ && items_.make_room(more, first_capacity);
+    }
+
     // What is there may be changed until it is sealed; afterwards this is empty.
     std::span<T> items() noexcept { return {items_.items(), items_.size()}; }
 

@@ -64,19 +64,26 @@ public:
     }
 
     // Cuts the file to what is used and seals it: from then on neither this process nor any other
-    // can change a byte or its length. Returns whether it did. Pointers into the arena stay good
-    // for reading.
+    // can change a byte or its length. Pointers into the arena stay good for reading. Returns
+    // whether it did; otherwise errno says why and the arena is as it was: EBUSY where another
+    // process may write to it, as a child of fork may.
     template <class T> bool publish(const T* root) noexcept {
         return publish_at(share(root).offset);
     }
+
+    // The same for an offset, as the readers will see it; 0 is no root. One that is not in the
+    // arena is EINVAL.
+    bool publish_at(std::uint64_t root) noexcept;
 
     // The file, to be inherited or sent to another process; -1 when there is none.
     int file_descriptor() const noexcept { return fd_; }
     std::size_t used_bytes() const noexcept { return used_bytes_; }
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
 
+    bool is_published() const noexcept { return is_published_; }
+
 private:
-    bool publish_at(std::uint64_t root) noexcept;
+    void stay_unpublished() noexcept;
 
     int fd_ = -1;
     std::byte* first_ = nullptr;
@@ -117,6 +124,10 @@ public:
     }
     template <class T> const T* root() const noexcept { return at(SharedPointer<T>{root_}); }
 
+    // The offset `root` follows, 0 for none.
+    std::uint64_t root_offset() const noexcept { return root_; }
+    // Everything, the header included: an offset is an index into it.
+    std::span<const std::byte> bytes() const noexcept { return {first_, used_bytes_}; }
     std::size_t used_bytes() const noexcept { return used_bytes_; }
 
 private:

@@ -47,7 +47,8 @@ public:
         }
         arena_ = arena;
         static constexpr alloclab_allocator table = table_of<SharedArena>("shared_arena");
-        heap_ = std::make_shared<LiveHeap>(AnyAllocator(table, arena.get()), arena);
+        heap_ = std::make_shared<LiveHeap>(AnyAllocator(table, arena.get()),
+                                           std::make_unique<DefectLog>(), arena);
     }
 
     const std::shared_ptr<LiveHeap>& heap() const noexcept { return heap_; }

@@ -44,20 +44,18 @@ FreelistGeometry::FreelistGeometry(const FreelistOptions& options, bool has_live
     block_count = static_cast<std::uint32_t>(
         std::clamp<std::size_t>(options.blocks_per_chunk, 1, max_block_count));
     alignment = std::min(std::size_t{1} << std::countr_zero(block_bytes), page_bytes);
-    const std::size_t bit_bytes = has_live_bits ? (block_count + 7) / 8 : 0;
-    first_offset = align_up(sizeof(FreelistShard) + sizeof(std::uint16_t) * block_count + bit_bytes,
-                            alignment);
-    chunk_bytes = align_up(first_offset + block_bytes * block_count, page_bytes);
+    live_bit_bytes = has_live_bits ? (block_count + 7) / 8 : 0;
+    first_offset = align_up(sizeof(FreelistShard), alignment);
+    numbers_offset = first_offset + block_bytes * block_count;
+    chunk_bytes =
+        align_up(numbers_offset + sizeof(std::uint16_t) * block_count + live_bit_bytes, page_bytes);
     shard_alignment = std::bit_ceil(chunk_bytes);
     reciprocal = UINT64_MAX / block_bytes + 1;
 }
 
 FreelistShard* FreelistGeometry::create_shard(void* memory) const noexcept {
     auto* const shard = new (memory) FreelistShard{};
-    if (std::uint8_t* const bits = live_bits(shard);
-        bits < reinterpret_cast<std::uint8_t*>(memory) + first_offset) {
-        std::memset(bits, 0, (block_count + 7) / 8);
-    }
+    std::memset(live_bits(shard), 0, live_bit_bytes);
     return shard;
 }
 
@@ -75,9 +73,9 @@ bool FreelistGeometry::carve(OpenShard& open) const noexcept {
 }
 
 // Whether most of them stand near the next one already: random order has hardly any that do.
-bool FreelistGeometry::runs_evenly(FreelistShard& shard) noexcept {
+bool FreelistGeometry::runs_evenly(const FreelistShard& shard) const noexcept {
     constexpr std::uint32_t probe_count = 16;
-    const std::uint16_t* const numbers = shard.free_numbers();
+    const std::uint16_t* const numbers = numbers_of(&shard);
     std::uint32_t even_count = 0;
     for (std::uint32_t probe = 0; probe < probe_count; ++probe) {
         const std::uint32_t at = (shard.free_count - 1) * probe / probe_count;
@@ -94,7 +92,7 @@ void FreelistGeometry::put_in_order(FreelistShard& shard) const noexcept {
     std::uint64_t is_free[max_block_count / 64];
     const std::size_t word_count = (block_count + 63) / 64;
     std::fill_n(is_free, word_count, std::uint64_t{0});
-    std::uint16_t* number = shard.free_numbers();
+    std::uint16_t* number = numbers_of(&shard);
     for (std::uint32_t free_idx = 0; free_idx < shard.free_count; ++free_idx) {
         is_free[number[free_idx] / 64] |= std::uint64_t{1} << (number[free_idx] % 64);
     }
@@ -108,10 +106,8 @@ void FreelistGeometry::put_in_order(FreelistShard& shard) const noexcept {
     }
 }
 
-// Behind the numbers; where there are none it is the end of the head.
 std::uint8_t* FreelistGeometry::live_bits(const FreelistShard* shard) const noexcept {
-    return reinterpret_cast<std::uint8_t*>(const_cast<FreelistShard*>(shard)->free_numbers() +
-                                           block_count);
+    return reinterpret_cast<std::uint8_t*>(numbers_of(shard) + block_count);
 }
 
 bool FreelistGeometry::is_block(const FreelistShard& shard, const void* block) const noexcept {

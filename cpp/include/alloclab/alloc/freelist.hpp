@@ -193,7 +193,7 @@ template <PageSource Source, bool is_checked>
     } else if ((next = add_shard()) == nullptr) {
         return false;
     }
-    serving_.open(next);
+    serving_.open(next, geometry_.numbers_of(next));
     serving_first_ = reinterpret_cast<std::byte*>(next) + geometry_.first_offset;
     return serving_.top != serving_.bottom || geometry_.carve(serving_);
 }
@@ -212,7 +212,7 @@ template <PageSource Source, bool is_checked>
 [[gnu::noinline]] void
 Freelist<Source, is_checked>::begin_returning(FreelistShard* shard) noexcept {
     returning_.write_back();
-    returning_.open(shard);
+    returning_.open(shard, geometry_.numbers_of(shard));
     if (shard->is_full) {
         shard->is_full = false;
         full_.unlink(shard);

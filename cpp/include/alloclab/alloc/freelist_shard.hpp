@@ -18,7 +18,7 @@ inline constexpr bool freelist_is_checked_by_default = true;
 // One size of block, 8 bytes to 1 MiB, and how many of them a chunk holds, 1 to 2^16.
 struct FreelistOptions {
     std::size_t block_bytes = 64;
-    std::size_t blocks_per_chunk = 1985; // with the head, 128 KiB of blocks of 64 bytes
+    std::size_t blocks_per_chunk = 1984; // with the rest, 128 KiB of blocks of 64 bytes
 
     // Names: block_bytes, blocks_per_chunk. Returns false, and changes nothing, for an unknown name
     // or a value out of range.
@@ -53,8 +53,6 @@ struct FreelistShard {
     std::uint32_t free_count;
     std::uint32_t carved_count; // blocks that were ever in use; the memory behind them is untouched
     bool is_full;               // in the list of chunks without a free block
-
-    std::uint16_t* free_numbers() noexcept { return reinterpret_cast<std::uint16_t*>(this + 1); }
 };
 
 // A chunk that is being allocated from or freed into, its count at hand: where it stood in the
@@ -66,9 +64,9 @@ struct OpenShard {
     std::uint16_t* top = nullptr;
     std::uint16_t* stop = nullptr;
 
-    void open(FreelistShard* opened) noexcept {
+    void open(FreelistShard* opened, std::uint16_t* numbers) noexcept {
         shard = opened;
-        bottom = opened->free_numbers();
+        bottom = numbers;
         top = bottom + opened->free_count;
         stop = bottom + opened->carved_count;
     }
@@ -90,14 +88,20 @@ struct FreelistGeometry {
     std::size_t block_bytes = 0;
     std::size_t alignment = 0;    // of every block: the largest power of two that divides its size
     std::size_t first_offset = 0; // of the first block in the chunk
-    std::size_t chunk_bytes = 0;  // 0: no such chunk is possible
+    std::size_t numbers_offset = 0;
+    std::size_t chunk_bytes = 0;     // 0: no such chunk is possible
     std::size_t shard_alignment = 0; // a power of two of at least chunk_bytes
+    std::size_t live_bit_bytes = 0;  // of a checked freelist
     std::uint32_t block_count = 0;
     std::uint64_t reciprocal = 0; // 2^64 / block_bytes, rounded up
 
     FreelistGeometry(const FreelistOptions& options, bool has_live_bits) noexcept;
 
     FreelistShard* create_shard(void* memory) const noexcept;
+    std::uint16_t* numbers_of(const FreelistShard* shard) const noexcept {
+        auto* const chunk = reinterpret_cast<std::byte*>(const_cast<FreelistShard*>(shard));
+        return reinterpret_cast<std::uint16_t*>(chunk + numbers_offset);
+    }
     // Makes the next page's worth of untouched blocks free, so that they come in address order.
     // Returns whether there were any. Requires: no block of the chunk is free.
     bool carve(OpenShard& open) const noexcept;
@@ -114,7 +118,7 @@ struct FreelistGeometry {
     void add_stats(const FreelistShard& shard, FreelistStats& stats) const noexcept;
 
 private:
-    static bool runs_evenly(FreelistShard& shard) noexcept;
+    bool runs_evenly(const FreelistShard& shard) const noexcept;
     std::uint8_t* live_bits(const FreelistShard* shard) const noexcept;
     std::size_t index_of(const FreelistShard* shard, const void* block) const noexcept {
         __extension__ using Product = unsigned __int128;

@@ -16,8 +16,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import alloclab as al
 from benchmark_rows import PEERS, SHIPPED, Row, build_target, loop_times
 from record_workloads import WORKLOADS, prepare_workload, without_output
@@ -134,26 +132,18 @@ def after_a_peak() -> Row:
     )
 
 
-def spaced(sizes: np.ndarray[Any, Any], per_doubling: int) -> np.ndarray[Any, Any]:
-    """Returns the class of each size, at 16-byte steps and so many classes a doubling above."""
-    doubling = 2.0 ** np.floor(np.log2(np.maximum(sizes - 1, 1)))
-    step = np.maximum(16, doubling / per_doubling)
-    return np.ceil(np.maximum(sizes, 1) / step) * step
-
-
 def spacings() -> list[Row]:
-    """Internal fragmentation of what a recording asked for, by the spacing of classes (S51)."""
+    """What a recording loses inside blocks, and takes, by the spacing of classes (row S51)."""
     rows = []
     for name in SHIPPED:
-        trace = al.open_trace(WORKLOADS / f"{name}.alloctrace")
-        sizes = np.asarray(trace.objects()["size"], dtype=float)
-        sizes = sizes[sizes <= 1024]
         found = []
         for per_doubling in (1, 2, 4, 8, 16):
-            lost = 1 - sizes.sum() / spaced(sizes, per_doubling).sum()
-            found.append(f"{per_doubling}: {lost:.1%}")
-        what = f"sizes to 1 KiB of {name}: lost to classes, by classes a doubling (pool: 8)"
-        rows.append(Row(what, "", ", ".join(found), None))
+            spec = al.Pool(classes_per_doubling=per_doubling)
+            run = al.replay(WORKLOADS / f"{name}.alloctrace", spec, measure=("timeline", "blocks"))
+            inside, peak = run["internal_fragmentation_ratio"], run["peak_footprint_bytes"]
+            found.append(f"{per_doubling}: {inside:.1%}, {peak / 1e6:.2f} MB")
+        what = f"pool replaying {name}: lost inside blocks, peak footprint, by classes a doubling"
+        rows.append(Row(what, "", "; ".join(found), None))
     return rows
 
 

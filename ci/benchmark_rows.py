@@ -59,14 +59,18 @@ def build_target(target: str) -> Path:
 def loop_times(
     pattern: str, repeats: int, environment: dict[str, str] | None = None
 ) -> dict[str, float]:
-    """Runs the loops whose names match, interleaved; returns the median CPU ns of each by name."""
+    """Runs the loops whose names match, interleaved; returns the median CPU ns of each by name.
+
+    Many short repetitions in random order: a shared machine changes its speed within seconds, and
+    each loop has to see all of its speeds.
+    """
     build = build_target("alloclab_bench")
     answer = subprocess.run(
         [
             str(build / "cpp" / "bench" / "alloclab_bench"),
-            f"--benchmark_repetitions={repeats}",
+            f"--benchmark_repetitions={repeats * 5}",
             "--benchmark_enable_random_interleaving=true",
-            "--benchmark_min_time=0.05",
+            "--benchmark_min_time=0.01",
             "--benchmark_format=json",
             f"--benchmark_filter={pattern}",
         ],

@@ -141,11 +141,11 @@ const char* const ending_names[] = {"free", "delete", "delete[]"};
     stack().core().report(defect);
 }
 
-[[gnu::always_inline]] inline void check_call(const tracing::LiveRecord* record, const void* caller,
+[[gnu::always_inline]] inline void check_call(const tracing::LiveRecord& record, const void* caller,
                                               MallocCall call) noexcept {
-    if (record != nullptr && tracing::call_of(*record) != static_cast<unsigned char>(call) &&
-        options.has_calls_checked) [[unlikely]] {
-        report_mismatch(*record, caller, call);
+    if (tracing::call_of(record) != static_cast<unsigned char>(call) && options.has_calls_checked)
+        [[unlikely]] {
+        report_mismatch(record, caller, call);
     }
 }
 
@@ -203,8 +203,13 @@ void DebugMalloc::deallocate(void* block, const void* caller, MallocCall call) n
         return;
     }
     const Call during;
-    check_call(stack().core().find(block), caller, call);
-    stack().deallocate_numbered(block, number_of(caller));
+    tracing::LiveRecord* const record = stack().core().find(block);
+    if (record == nullptr) [[unlikely]] {
+        stack().core().report_unknown(block, at(caller));
+        return;
+    }
+    check_call(*record, caller, call);
+    stack().deallocate_found(record, number_of(caller));
 }
 
 void DebugMalloc::deallocate_sized(void* block, std::size_t size, const void* caller,
@@ -213,7 +218,9 @@ void DebugMalloc::deallocate_sized(void* block, std::size_t size, const void* ca
         return;
     }
     const Call during;
-    check_call(stack().core().find(block), caller, call);
+    if (const tracing::LiveRecord* const record = stack().core().find(block)) {
+        check_call(*record, caller, call);
+    }
     stack().deallocate(block, size, default_alignment, at(caller));
 }
 
@@ -224,7 +231,7 @@ void* DebugMalloc::reallocate(void* block, std::size_t size, const void* caller)
         stack().core().report_unknown(block, at(caller));
         return nullptr;
     }
-    check_call(record, caller, MallocCall::malloc);
+    check_call(*record, caller, MallocCall::malloc);
     const std::size_t old_size = record->size;
     if (size == old_size) {
         return block; // growing to what malloc_usable_size says must not move

@@ -93,6 +93,12 @@ public:
             release(record, block, record->size, number);
         }
     }
+    // The same for callers who have the record of the block already. Requires: it is live.
+    [[gnu::always_inline]] void deallocate_found(tracing::LiveRecord* record,
+                                                 std::uint64_t number) noexcept {
+        check_owner(number);
+        release(record, tracing::block_of(*record), record->size, number);
+    }
     [[gnu::always_inline]] void deallocate_sized(void* block, std::size_t size,
                                                  std::uint64_t number) noexcept {
         if (block == nullptr) {

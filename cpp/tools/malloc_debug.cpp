@@ -2,6 +2,7 @@
 #include "malloc_debug.hpp"
 
 #include "malloc_environment.hpp"
+#include "malloc_fork.hpp"
 
 #include <alloclab/alloc/option_list.hpp>
 #include <alloclab/alloc/option_text.hpp>
@@ -65,6 +66,7 @@ constinit SpinLock lock;
 alignas(Stack) constinit std::byte memory[sizeof(Stack)]{};
 constinit bool is_started = false;
 constinit Audit audit;
+constinit StreamsAtFork streams;
 constinit DebugOptions options;
 
 Stack& stack() noexcept {
@@ -251,7 +253,16 @@ std::size_t DebugMalloc::usable_size(void* block) noexcept {
 
 void DebugMalloc::watch_process() noexcept {
     { const Call during; }
-    ::pthread_atfork([] { lock.lock(); }, [] { lock.unlock(); }, [] { lock.unlock(); });
+    ::pthread_atfork(
+        [] {
+            streams.lock();
+            lock.lock();
+        },
+        [] {
+            lock.unlock();
+            streams.unlock();
+        },
+        [] { lock.unlock(); });
     struct sigaction before {};
     if (::sigaction(SIGSEGV, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) {
         struct sigaction ours {};

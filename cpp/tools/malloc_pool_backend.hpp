@@ -5,6 +5,7 @@
 // this: the heap is its own.
 
 #include "malloc_environment.hpp"
+#include "malloc_fork.hpp"
 
 #include <alloclab/alloc/clear.hpp>
 #include <alloclab/alloc/malloc_face.hpp>
@@ -41,6 +42,7 @@ void watch_thread(pool::ThreadCache&);
 constinit PoolHeap<OsPageSource> heap({}, {}, read_options);
 constinit thread_local pool::ThreadCache cache{watch_thread};
 
+StreamsAtFork streams;
 pthread_key_t thread_end_key;
 pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 
@@ -88,11 +90,19 @@ void begin_pool_process() {
 // had cached is lost to it.
 void start_watching() {
     pthread_key_create(&thread_end_key, end_thread);
-    pthread_atfork([] { heap.lock_all(); }, [] { heap.unlock_all(); },
-                   [] {
-                       heap.unlock_all_in_child();
-                       start_background();
-                   });
+    pthread_atfork(
+        [] {
+            streams.lock();
+            heap.lock_all();
+        },
+        [] {
+            heap.unlock_all();
+            streams.unlock();
+        },
+        [] {
+            heap.unlock_all_in_child();
+            start_background();
+        });
 }
 
 // Keys are destroyed after C++ thread-local objects; what allocates later still finds the heap.

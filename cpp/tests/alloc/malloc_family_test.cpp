@@ -8,9 +8,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <malloc.h>
@@ -251,6 +253,52 @@ TEST(MallocFamily, a_child_forked_amid_allocating_threads_can_allocate) {
     for (std::thread& thread : threads) {
         thread.join();
     }
+    EXPECT_EQ(failed, 0);
+}
+
+// Of the three kinds of thread each would wait for the next one: for a stream, for the malloc, for
+// the list of streams.
+TEST(MallocFamily, a_fork_waits_for_no_thread_that_reads_a_stream_while_all_are_flushed) {
+    ::alarm(60); // instead of hanging
+    std::atomic<bool> is_done{false};
+    std::vector<std::thread> threads;
+    for (int thread_idx = 0; thread_idx < 3; ++thread_idx) {
+        threads.emplace_back([&] {
+            while (!is_done) {
+                std::FILE* const stream = std::fopen("/proc/self/maps", "r");
+                char* line = nullptr;
+                std::size_t capacity = 0;
+                while (::getline(&line, &capacity, stream) > 0) {
+                    std::free(std::exchange(line, nullptr));
+                    capacity = 0;
+                }
+                std::free(line);
+                std::fclose(stream);
+            }
+        });
+    }
+    threads.emplace_back([&] {
+        while (!is_done) {
+            std::fflush(nullptr);
+        }
+    });
+    int failed = 0;
+    for (int round = 0; round < 300; ++round) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            std::FILE* const stream = std::fopen("/dev/null", "w");
+            std::fputs("the list of streams is free", stream);
+            ::_exit(std::fclose(stream));
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        failed += status != 0;
+    }
+    is_done = true;
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    ::alarm(0);
     EXPECT_EQ(failed, 0);
 }
 

@@ -7,13 +7,13 @@ import atexit
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from types import TracebackType
 from typing import Any
 
 from alloclab import _core
 from alloclab.allocators import KNOWN, Allocator
 from alloclab.errors import ArenaEscapeError, UsageError
 from alloclab.live import LiveAllocator
+from alloclab.live.closing import ClosesAtExit
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def preset_rows(preset: str) -> list[SubsystemRow]:
     ]
 
 
-class Subsystems(Mapping[str, LiveAllocator]):
+class Subsystems(Mapping[str, LiveAllocator], ClosesAtExit):
     """The allocators of a program's parts by their keys; `subsystems` makes it."""
 
     def __init__(self, preset: str, *, prints_statistics: bool, traced: bool) -> None:
@@ -124,22 +124,6 @@ class Subsystems(Mapping[str, LiveAllocator]):
                 first = first or error
         if first is not None:
             raise first
-
-    def __enter__(self) -> Subsystems:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ArenaEscapeError as escaped:
-            if error is None:
-                raise
-            error.add_note(str(escaped))
 
 
 def subsystems(

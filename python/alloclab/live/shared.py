@@ -6,8 +6,7 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self, SupportsIndex
+from typing import Any, NoReturn, Protocol, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from alloclab.allocators import Allocator
 from alloclab.allocators.spec import Json, Launch, size_option
 from alloclab.errors import ArenaEscapeError, NotMeasured, SharedArenaError, UsageError
 from alloclab.live.allocator import LiveAllocator, Shape, byte_type, extents_of
+from alloclab.live.closing import ClosesAtExit
 
 HEADER_BYTES = 64  # no offset is smaller
 
@@ -133,7 +133,7 @@ class HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 
-class SharedArenaView:
+class SharedArenaView(ClosesAtExit):
     """A published arena as a reader has it. It is mapped as long as this, or an array from it, is
     there; nothing can be allocated.
 
@@ -213,19 +213,3 @@ class SharedArenaView:
         self._reader.close()
         if self._reader.export_count:
             raise ArenaEscapeError.of("shared arena", "ends", [(used_bytes, None)])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ArenaEscapeError as escaped:
-            if error is None:
-                raise
-            error.add_note(str(escaped))

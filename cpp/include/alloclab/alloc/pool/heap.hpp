@@ -27,7 +27,6 @@ public:
         rejected_frees_.store(0, std::memory_order_relaxed);
     }
 
-    // Those of the default spacing before the heap is open.
     const SizeClassTable& classes() const noexcept { return runs_.classes; }
     // Opens the heap if it is not yet. Returns whether it is open.
     bool is_open() noexcept { return runs_.region.is_open() || runs_.open(); }

@@ -26,10 +26,10 @@ public:
     using OpenHook = void (*)(PoolOptions&) noexcept;
 
     constexpr RunHeap(const PoolOptions& options, Source source, OpenHook before_open) noexcept
-        : options_(options), before_open_(before_open), source_(std::move(source)) {}
+        : classes(options.classes_per_doubling), options_(options), before_open_(before_open),
+          source_(std::move(source)) {}
 
-    // Opens the region, once, and makes the classes. Returns whether it is open. Takes the lock
-    // itself.
+    // Opens the region, once. Returns whether it is open. Takes the lock itself.
     bool open() noexcept;
     // Gives everything back to the source; the next `open` starts anew.
     void close() noexcept;
@@ -72,7 +72,9 @@ public:
     Source& source() noexcept { return source_; }
 
     Region region;
-    SizeClassTable classes; // as the options ask, from `open` on
+    // As the options ask. Threads read it before the heap is open, so `open` writes it only where
+    // the hook has changed what they ask: a hook is for a process that has one thread yet.
+    SizeClassTable classes;
 
 private:
     static constexpr std::size_t huge_page_units = (std::size_t{2} << 20) / unit_bytes;
@@ -123,7 +125,9 @@ template <PageSource Source> [[gnu::noinline, gnu::cold]] bool RunHeap<Source>::
     if (before_open_ != nullptr) {
         before_open_(options_);
     }
-    classes = SizeClassTable(static_cast<std::uint32_t>(options_.classes_per_doubling));
+    if (classes.classes_per_doubling != options_.classes_per_doubling) {
+        classes = SizeClassTable(options_.classes_per_doubling);
+    }
     return region.open(source_, options_.region_bytes);
 }
 

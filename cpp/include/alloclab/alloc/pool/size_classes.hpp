@@ -20,7 +20,6 @@ inline constexpr std::size_t unit_bytes = 512; // the granule of the heap
 inline constexpr std::uint32_t units_per_page = page_bytes / unit_bytes;
 inline constexpr std::size_t slab_max_bytes = 1024;  // largest size cut from slabs
 inline constexpr std::size_t small_max_bytes = 8192; // largest size that has a class
-inline constexpr std::uint32_t default_classes_per_doubling = 8;
 inline constexpr std::uint32_t max_classes_per_doubling = 16;
 
 // What a unit of the heap belongs to: 0 nothing, a size class from 1 on, or a large run. Only the
@@ -117,19 +116,21 @@ struct SizeClassTable {
     std::array<SizeClass, kind_count> classes{};
     // The class of 16 * index bytes, times row_bytes.
     std::array<std::uint16_t, small_max_bytes / 16 + 1> by_sixteenth{};
+    std::size_t classes_per_doubling;
     std::uint32_t slab_class_count = 0;
     std::uint32_t class_count = 0;
     std::size_t cache_slot_count = 0;
 
-    constexpr explicit SizeClassTable(
-        std::uint32_t classes_per_doubling = default_classes_per_doubling) {
-        slab_class_count = slab_class_of(slab_max_bytes, classes_per_doubling);
+    // Requires: 1, 2, 4, 8 or 16.
+    constexpr explicit SizeClassTable(std::size_t wanted) : classes_per_doubling(wanted) {
+        const auto spacing = static_cast<std::uint32_t>(wanted);
+        slab_class_count = slab_class_of(slab_max_bytes, spacing);
         class_count = slab_class_count + mid_class_count;
         by_sixteenth[0] = row_bytes;
         for (std::size_t size = 16; size <= small_max_bytes; size += 16) {
             const std::uint32_t class_idx =
                 size <= slab_max_bytes
-                    ? slab_class_of(size, classes_per_doubling)
+                    ? slab_class_of(size, spacing)
                     : slab_class_count + static_cast<std::uint32_t>(
                                              (size - slab_max_bytes + unit_bytes - 1) / unit_bytes);
             by_sixteenth[size / 16] = static_cast<std::uint16_t>(row_bytes * class_idx);

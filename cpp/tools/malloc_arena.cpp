@@ -3,6 +3,7 @@
 // freed. A measuring instrument, not an allocator to live with.
 
 #include "malloc_environment.hpp"
+#include "malloc_fork.hpp"
 
 #include <alloclab/alloc/arena.hpp>
 #include <alloclab/alloc/malloc_face.hpp>
@@ -55,8 +56,7 @@ void start() {
         report_bad_option("liballoclab_malloc_arena", bad_item);
     }
     pthread_key_create(&thread_end_key, end_thread);
-    pthread_atfork([] { left_lock.lock(); }, [] { left_lock.unlock(); },
-                   [] { left_lock.unlock(); });
+    hold_over_forks<[] { left_lock.lock(); }, [] { left_lock.unlock(); }>();
 }
 
 ThreadArena* take_left_arena() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <pthread.h>
 #include <sys/single_threaded.h>
 
 // What glibc's stdio takes around a fork. Not in a header, but exported since 2.2.5; weak, so that
@@ -16,7 +17,8 @@ namespace alloclab {
 // flushes all streams holds it and waits for each stream; whoever reads a line holds a stream and
 // waits for the malloc. A fork takes it after the handlers of libraries have run, so one that had
 // the malloc's locks by then would wait for ever. The lock counts, and may be taken twice.
-// For the three handlers of pthread_atfork, in this order; one fork is between them at a time.
+// One fork is between the two calls at a time. A child calls neither: the C library has made the
+// lock anew by then.
 class StreamsAtFork {
 public:
     void lock() noexcept {
@@ -30,10 +32,25 @@ public:
             _IO_list_unlock();
         }
     }
-    // In a child the C library has made it anew by now.
 
 private:
     bool is_held_ = false;
 };
+inline constinit StreamsAtFork streams_at_fork;
+
+// Holds a malloc's locks over every fork, inside that of the streams: three lambdas without
+// captures. Once for a library.
+template <auto lock, auto unlock, auto unlock_in_child = unlock> void hold_over_forks() noexcept {
+    ::pthread_atfork(
+        [] {
+            streams_at_fork.lock();
+            lock();
+        },
+        [] {
+            unlock();
+            streams_at_fork.unlock();
+        },
+        [] { unlock_in_child(); });
+}
 
 } // namespace alloclab

@@ -42,7 +42,6 @@ void watch_thread(pool::ThreadCache&);
 constinit PoolHeap<OsPageSource> heap({}, {}, read_options);
 constinit thread_local pool::ThreadCache cache{watch_thread};
 
-StreamsAtFork streams;
 pthread_key_t thread_end_key;
 pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 
@@ -90,19 +89,11 @@ void begin_pool_process() {
 // had cached is lost to it.
 void start_watching() {
     pthread_key_create(&thread_end_key, end_thread);
-    pthread_atfork(
-        [] {
-            streams.lock();
-            heap.lock_all();
-        },
-        [] {
-            heap.unlock_all();
-            streams.unlock();
-        },
-        [] {
-            heap.unlock_all_in_child();
-            start_background();
-        });
+    hold_over_forks<[] { heap.lock_all(); }, [] { heap.unlock_all(); },
+                    [] {
+                        heap.unlock_all_in_child();
+                        start_background();
+                    }>();
 }
 
 // Keys are destroyed after C++ thread-local objects; what allocates later still finds the heap.
@@ -145,7 +136,7 @@ struct PoolBackend {
     }
 
     static void* allocate_aligned(std::size_t size, std::size_t alignment) noexcept {
-        const std::size_t bytes =
+        const std::size_t bytes = // once it is open: its options decide on its classes
             heap.is_open() ? heap.classes().aligned_class_bytes(size, alignment) : 0;
         if (bytes != 0) {
             return cache.allocate(heap, bytes);

@@ -66,7 +66,6 @@ constinit SpinLock lock;
 alignas(Stack) constinit std::byte memory[sizeof(Stack)]{};
 constinit bool is_started = false;
 constinit Audit audit;
-constinit StreamsAtFork streams;
 constinit DebugOptions options;
 
 Stack& stack() noexcept {
@@ -151,6 +150,16 @@ const char* const ending_names[] = {"free", "delete", "delete[]"};
     }
 }
 
+// The record of a live block; null, once it is reported, for any other address.
+[[gnu::always_inline]] inline tracing::LiveRecord* find_reported(const void* block,
+                                                                 const void* caller) noexcept {
+    tracing::LiveRecord* const record = stack().core().find(block);
+    if (record == nullptr) [[unlikely]] {
+        stack().core().report_unknown(block, at(caller));
+    }
+    return record;
+}
+
 // A touch of memory that traps: says what it was, if it lies in what we fenced.
 void on_fault(int signal, siginfo_t* info, void*) noexcept {
     const void* const address = info->si_addr;
@@ -205,13 +214,10 @@ void DebugMalloc::deallocate(void* block, const void* caller, MallocCall call) n
         return;
     }
     const Call during;
-    tracing::LiveRecord* const record = stack().core().find(block);
-    if (record == nullptr) [[unlikely]] {
-        stack().core().report_unknown(block, at(caller));
-        return;
+    if (tracing::LiveRecord* const record = find_reported(block, caller)) [[likely]] {
+        check_call(*record, caller, call);
+        stack().deallocate_found(record, block, number_of(caller));
     }
-    check_call(*record, caller, call);
-    stack().deallocate_found(record, number_of(caller));
 }
 
 void DebugMalloc::deallocate_sized(void* block, std::size_t size, const void* caller,
@@ -220,17 +226,16 @@ void DebugMalloc::deallocate_sized(void* block, std::size_t size, const void* ca
         return;
     }
     const Call during;
-    if (const tracing::LiveRecord* const record = stack().core().find(block)) {
+    if (tracing::LiveRecord* const record = find_reported(block, caller)) [[likely]] {
         check_call(*record, caller, call);
+        stack().deallocate_found(record, block, size, number_of(caller));
     }
-    stack().deallocate(block, size, default_alignment, at(caller));
 }
 
 void* DebugMalloc::reallocate(void* block, std::size_t size, const void* caller) noexcept {
     const Call during;
-    const tracing::LiveRecord* const record = stack().core().find(block);
+    const tracing::LiveRecord* const record = find_reported(block, caller);
     if (record == nullptr) {
-        stack().core().report_unknown(block, at(caller));
         return nullptr;
     }
     check_call(*record, caller, MallocCall::malloc);
@@ -253,16 +258,7 @@ std::size_t DebugMalloc::usable_size(void* block) noexcept {
 
 void DebugMalloc::watch_process() noexcept {
     { const Call during; }
-    ::pthread_atfork(
-        [] {
-            streams.lock();
-            lock.lock();
-        },
-        [] {
-            lock.unlock();
-            streams.unlock();
-        },
-        [] { lock.unlock(); });
+    hold_over_forks<[] { lock.lock(); }, [] { lock.unlock(); }>();
     struct sigaction before {};
     if (::sigaction(SIGSEGV, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) {
         struct sigaction ours {};

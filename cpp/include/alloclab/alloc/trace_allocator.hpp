@@ -90,14 +90,8 @@ public:
         }
         LiveRecord* const record = find_checked(block, number);
         if (record != nullptr) [[likely]] {
-            release(record, block, record->size, number);
+            deallocate_found(record, block, number);
         }
-    }
-    // The same for callers who have the record of the block already. Requires: it is live.
-    [[gnu::always_inline]] void deallocate_found(tracing::LiveRecord* record,
-                                                 std::uint64_t number) noexcept {
-        check_owner(number);
-        release(record, tracing::block_of(*record), record->size, number);
     }
     [[gnu::always_inline]] void deallocate_sized(void* block, std::size_t size,
                                                  std::uint64_t number) noexcept {
@@ -106,13 +100,23 @@ public:
         }
         LiveRecord* const record = find_checked(block, number);
         if (record != nullptr) [[likely]] {
-            if (record->size != size) [[unlikely]] {
-                report_size(*record, size, number);
-                release(record, block, record->size, number);
-                return;
-            }
-            release(record, block, size, number);
+            deallocate_found(record, block, size, number);
         }
+    }
+    // Both for callers who have looked the block up in `core()` themselves.
+    // Requires: `record` is the block's, and the calling thread may call.
+    [[gnu::always_inline]] void deallocate_found(tracing::LiveRecord* record, void* block,
+                                                 std::uint64_t number) noexcept {
+        release(record, block, record->size, number);
+    }
+    [[gnu::always_inline]] void deallocate_found(tracing::LiveRecord* record, void* block,
+                                                 std::size_t size, std::uint64_t number) noexcept {
+        if (record->size != size) [[unlikely]] {
+            report_size(*record, size, number);
+            deallocate_found(record, block, number);
+            return;
+        }
+        release(record, block, size, number);
     }
 
     bool resize(void* block, std::size_t old_size, std::size_t new_size, std::size_t alignment,

@@ -97,9 +97,7 @@ protected:
 private:
     [[gnu::noinline]] void* allocate_slow(std::size_t size, std::size_t alignment,
                                           bool is_zeroed) noexcept {
-        const std::size_t class_bytes =
-            heap_.is_open() ? heap_.classes().aligned_class_bytes(size, alignment) : 0;
-        if (class_bytes != 0) {
+        if (const std::size_t class_bytes = heap_.classes().aligned_class_bytes(size, alignment)) {
             return cache_.allocate(heap_, class_bytes);
         }
         return cache_.allocate_large(heap_, size, alignment, is_zeroed);

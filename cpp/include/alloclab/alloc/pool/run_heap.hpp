@@ -26,8 +26,8 @@ public:
     using OpenHook = void (*)(PoolOptions&) noexcept;
 
     constexpr RunHeap(const PoolOptions& options, Source source, OpenHook before_open) noexcept
-        : classes(options.classes_per_doubling), options_(options), before_open_(before_open),
-          source_(std::move(source)) {}
+        : classes(size_classes_of(options.classes_per_doubling)), options_(options),
+          before_open_(before_open), source_(std::move(source)) {}
 
     // Opens the region, once. Returns whether it is open. Takes the lock itself.
     bool open() noexcept;
@@ -126,7 +126,7 @@ template <PageSource Source> [[gnu::noinline, gnu::cold]] bool RunHeap<Source>::
         before_open_(options_);
     }
     if (classes.classes_per_doubling != options_.classes_per_doubling) {
-        classes = SizeClassTable(options_.classes_per_doubling);
+        classes = size_classes_of(options_.classes_per_doubling);
     }
     return region.open(source_, options_.region_bytes);
 }

@@ -166,6 +166,16 @@ private:
     }
 };
 
+// Of the default spacing: copied, where working the classes out would take as long as opening a
+// pool twenty times.
+inline constexpr SizeClassTable default_size_classes(8);
+
+constexpr SizeClassTable size_classes_of(std::size_t classes_per_doubling) {
+    return classes_per_doubling == default_size_classes.classes_per_doubling
+               ? default_size_classes
+               : SizeClassTable(classes_per_doubling);
+}
+
 inline std::size_t SizeClassTable::aligned_class_bytes(std::size_t size,
                                                        std::size_t alignment) const {
     if (size > small_max_bytes || alignment > unit_bytes) {

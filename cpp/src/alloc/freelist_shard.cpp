@@ -17,23 +17,14 @@ constexpr std::size_t min_block_bytes = 8;
 constexpr std::size_t max_block_bytes = std::size_t{1} << 20;
 constexpr std::size_t max_block_count = std::size_t{1} << 16;
 
-bool parse_within(std::string_view text, std::size_t low, std::size_t high, std::size_t& out) {
-    std::size_t value = 0;
-    if (!parse_bytes(text, value) || value < low || value > high) {
-        return false;
-    }
-    out = value;
-    return true;
-}
-
 } // namespace
 
 bool FreelistOptions::set(std::string_view name, std::string_view value) noexcept {
     if (name == "block_bytes") {
-        return parse_within(value, min_block_bytes, max_block_bytes, block_bytes);
+        return parse_bytes_within(value, min_block_bytes, max_block_bytes, block_bytes);
     }
     if (name == "blocks_per_chunk") {
-        return parse_within(value, 1, max_block_count, blocks_per_chunk);
+        return parse_bytes_within(value, 1, max_block_count, blocks_per_chunk);
     }
     return false;
 }

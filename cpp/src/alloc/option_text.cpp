@@ -70,6 +70,16 @@ bool parse_bytes(std::string_view text, std::size_t& out) noexcept {
     return true;
 }
 
+bool parse_bytes_within(std::string_view text, std::size_t low, std::size_t high,
+                        std::size_t& out) noexcept {
+    std::size_t value = 0;
+    if (!parse_bytes(text, value) || value < low || value > high) {
+        return false;
+    }
+    out = value;
+    return true;
+}
+
 bool parse_ratio(std::string_view text, double& out) noexcept {
     constexpr std::size_t digit_limit = 9;
     std::size_t whole = 0;

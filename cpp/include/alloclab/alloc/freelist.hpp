@@ -186,9 +186,10 @@ template <PageSource Source, bool is_checked>
     FreelistShard* next = partial_.first;
     if (next != nullptr) {
         partial_.unlink(next);
-        geometry_.put_in_order(*next);
-    } else if (spare_ != nullptr) {
+    } else {
         next = std::exchange(spare_, nullptr);
+    }
+    if (next != nullptr) {
         geometry_.put_in_order(*next);
     } else if ((next = add_shard()) == nullptr) {
         return false;

@@ -12,6 +12,10 @@ namespace alloclab {
 // "65536", "64 KiB", "64KiB", "64k", "2 MiB", "1G": a whole number and a power of 1024.
 bool parse_bytes(std::string_view text, std::size_t& out) noexcept;
 
+// The same, from `low` to `high`.
+bool parse_bytes_within(std::string_view text, std::size_t low, std::size_t high,
+                        std::size_t& out) noexcept;
+
 // "1", "2.0", "1.25": digits and at most one point. At most 9 digits on either side.
 bool parse_ratio(std::string_view text, double& out) noexcept;
 

@@ -6,27 +6,14 @@
 #include <alloclab/base/bits.hpp>
 
 namespace alloclab {
-namespace {
-
-bool parse_within(std::string_view text, std::size_t low, std::size_t high, std::size_t& out) {
-    std::size_t value = 0;
-    if (!parse_bytes(text, value) || value < low || value > high) {
-        return false;
-    }
-    out = value;
-    return true;
-}
-
-} // namespace
-
 bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
     constexpr std::size_t mebibyte = std::size_t{1} << 20;
     if (name == "region_bytes") {
-        return parse_within(value, mebibyte, std::size_t{1} << 40, region_bytes);
+        return parse_bytes_within(value, mebibyte, std::size_t{1} << 40, region_bytes);
     }
     if (name == "classes_per_doubling") {
         std::size_t spacing = 0;
-        if (!parse_within(value, 1, pool::max_classes_per_doubling, spacing) ||
+        if (!parse_bytes_within(value, 1, pool::max_classes_per_doubling, spacing) ||
             !is_power_of_two(spacing)) {
             return false;
         }
@@ -37,10 +24,10 @@ bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
         return parse_flag(value, purge);
     }
     if (name == "purge_slack_divisor") {
-        return parse_within(value, 1, 1024, purge_slack_divisor);
+        return parse_bytes_within(value, 1, 1024, purge_slack_divisor);
     }
     if (name == "decay_ms") {
-        return parse_within(value, 0, 86'400'000, decay_ms);
+        return parse_bytes_within(value, 0, 86'400'000, decay_ms);
     }
     if (name == "background") {
         return parse_flag(value, background);
@@ -49,7 +36,7 @@ bool PoolOptions::set(std::string_view name, std::string_view value) noexcept {
         return parse_bytes(value, huge_pages_from_bytes);
     }
     if (name == "populate_bytes") {
-        return parse_within(value, 0, 2 * mebibyte, populate_bytes);
+        return parse_bytes_within(value, 0, 2 * mebibyte, populate_bytes);
     }
     return false;
 }

@@ -214,9 +214,7 @@ void Core::begin_reset(const PageCalls& pages, const AllocationSite& site,
         if (options_.is_poisoning && is_left_alone && record.size != 0) {
             ended_.add(pages, record);
         }
-        if (has_sites(record.site)) {
-            sites_.count_out(record.site, record.size);
-        }
+        count_out_site(record);
     });
     totals_.current_bytes = 0;
     ++totals_.reset_count;
@@ -236,9 +234,7 @@ void Core::end_since(const PageCalls& pages, std::uint64_t birth) noexcept {
             return false;
         }
         past_.add(pages, record, 0, false);
-        if (has_sites(record.site)) {
-            sites_.count_out(record.site, record.size);
-        }
+        count_out_site(record);
         totals_.current_bytes -= record.size;
         return true;
     });

@@ -47,9 +47,7 @@ public:
     }
     // Ends a block without a trace of it: as if it had never been.
     void forget(LiveRecord* record) noexcept {
-        if (has_sites(record->site)) {
-            sites_.count_out(record->site, record->size);
-        }
+        count_out_site(*record);
         totals_.current_bytes -= record->size;
         live_.erase(record);
     }
@@ -115,6 +113,11 @@ private:
             has_seen_sites_ = true;
         }
         sites_.count_in(number, size);
+    }
+    void count_out_site(const LiveRecord& record) noexcept {
+        if (has_sites(record.site)) {
+            sites_.count_out(record.site, record.size);
+        }
     }
     TagTotals all_untagged(std::size_t live_count) const noexcept {
         return {nullptr, live_count, totals_.current_bytes, totals_.peak_bytes,

@@ -48,10 +48,11 @@ inline unsigned char call_of(const LiveRecord& record) noexcept {
 // `contains_relaxed`.
 //   used_ <= 7/8 capacity, so that every search meets an empty slot;
 //   tags_[slot] is of the key in slots_[slot], or `empty`, or `tombstone`, and in the last two
-//   cases that key is 0; in a group the empty slots come last;
+//   cases that key is 0;
 //   a record stands in its home group, or in a later one with no empty slot in between
-// A record takes the first slot of its group that has none, so tombstones are used again before
-// empty slots are, and a table whose size is steady is never cleaned.
+// A record takes the first slot of its group that has none. Groups fill from their first slot on,
+// so that is mostly a tombstone while there are any: a table whose size is steady is seldom
+// cleaned.
 class LiveTable {
 public:
     // Returns false, having changed nothing, when there is no memory to grow.

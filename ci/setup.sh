@@ -10,13 +10,13 @@
 . "$(dirname "$0")/steps.sh"
 
 level=${1:-first}
-needed=(g++ libc6-dev libzstd-dev nlohmann-json3-dev)             # without them nothing builds
+needed=(g++ libc6-dev libzstd-dev libdw-dev nlohmann-json3-dev)             # without them nothing builds
 peers=(libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4)          # without them rows are missing
 extras=plot,pandas
 case $level in
 first) ;;
 test | full)
-    needed+=(gcc make libgtest-dev clang-14 libclang-rt-14-dev util-linux)
+    needed+=(gcc make libgtest-dev clang-14 libclang-rt-14-dev util-linux gcc-12-plugin-dev)
     extras=plot,pandas,test
     ;;&
 full)

@@ -10,7 +10,7 @@
 namespace alloclab::capture {
 
 inline constexpr char file_magic[8] = {'a', 'l', 'l', 'o', 'c', 'c', 'a', 'p'};
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
 inline constexpr std::uint32_t window_magic = 0x57434c41;  // "ALCW"
 inline constexpr std::uint32_t control_magic = 0x54434c41; // "ALCT"
 
@@ -120,6 +120,18 @@ enum class Call : std::uint8_t {
     pvalloc,
 };
 
+// Names are counted over the whole process: each is told by the thread that first used it, which
+// need not be the first of whom a reader hears it. Scopes too are counted over the process, from 1.
+inline constexpr std::size_t name_part_bytes = 128; // the most of a name that one event tells
+
+enum class RootChange : std::uint8_t { push, pop, set };
+enum class ModuleChange : std::uint8_t { gone, mapped };
+
+// A frame of an interpreter has no address. Its place in `frame` is that bit, the name of its
+// function and file (with a newline between them), and the line in the lowest bits.
+inline constexpr std::uint64_t frame_is_named = std::uint64_t{1} << 63;
+inline constexpr unsigned frame_line_bits = 24;
+
 // An event's first byte: odd, a free; otherwise code << 1.
 enum class Code : std::uint8_t {
     end = 0,
@@ -143,6 +155,17 @@ enum class Code : std::uint8_t {
     fork,              // process id
     exec,              // 0
     mark,              // name
+    name,              // name, bytes, text: a part of that name, behind those before it
+    scope_enter,       // scope, name of its kind, name
+    scope_exit,        // scope
+    tag,               // name + 1, or 0: of this thread's allocations from here on
+    reset,             // scope
+    transfer,          // address, scope
+    reference,         // address of the holder, slot, address of the target or 0
+    root,              // RootChange, then: address | how many | index, address
+    site,              // frame: the stack of the lane's next allocation or reallocation
+    frame,             // frame of its caller or 0, address: the lane's next frame, counted from 1
+    module,            // ModuleChange, begin, end, name of its path, name of its build id, bias
     first_unused,
     calloc_first = 32, // 32 codes: calloc of 8 * (code - 32) bytes; delta
     malloc_first = 64, // 64 codes: malloc of 8 * (code - 64) bytes; delta

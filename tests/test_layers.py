@@ -39,13 +39,14 @@ PYTHON_ORDER = [
         "growth",
         "compile",
         "textbook",
+        "views",
     },
     {"live"},
     {"subsystems"},
     {"replay"},
     {"results"},
     {"stats"},
-    {"sweep", "tune", "views", "gate", "simulate"},
+    {"sweep", "tune", "gate", "simulate"},
     {"cli", "_pytest", "_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "bindings.hpp"
+#include "numpy.hpp"
 
 #include <alloclab/seal/capture_reader.hpp>
 #include <alloclab/seal/seal.hpp>
@@ -93,11 +94,13 @@ Symbolizer to_symbolizer(const py::object& symbolize) {
         for (const CapturedModule& module : modules) {
             module_list.append(py::make_tuple(to_text(module.path), to_text(module.build_id)));
         }
-        py::list address_list;
+        std::vector<std::uint64_t> wanted; // two columns: module, offset
+        wanted.reserve(2 * addresses.size());
         for (const CodeAddress& address : addresses) {
-            address_list.append(py::make_tuple(address.module, address.offset));
+            wanted.push_back(address.module);
+            wanted.push_back(address.offset);
         }
-        const py::tuple answer = symbolize(module_list, address_list);
+        const py::tuple answer = symbolize(module_list, to_numpy(std::move(wanted), 2));
         Symbols symbols;
         for (const py::handle functions : answer[0]) {
             symbols.frames.push_back(to_frames(functions));

@@ -46,7 +46,7 @@ def seal(
     metadata_json: str,
     progress: Callable[[int], None] | None = None,
     symbolize: Callable[
-        [list[tuple[str, str]], list[tuple[int, int]]],
+        [list[tuple[str, str]], npt.NDArray[Any]],
         tuple[Sequence[Sequence[tuple[str, str, int, bool]]], list[str]],
     ]
     | None = None,

@@ -7,12 +7,17 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from alloclab import _core
 from alloclab.errors import Error, UsageError
+from alloclab.symbols import SourceFrame, symbolize
 from alloclab.traces import SUFFIX, Trace
 
 CAPTURE_SUFFIX = ".capture"
@@ -93,6 +98,7 @@ def seal_file(
     level: int = DEFAULT_LEVEL,
     redact: bool = False,
     progress: Callable[[int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Trace:
     """Seals one capture into a trace.
 
@@ -102,6 +108,7 @@ def seal_file(
         level: zstd's level, 1 to 22.
         redact: keep a hash in place of each path and argument.
         progress: called now and then with the events so far.
+        warn: called with a line for each program file whose functions could not be named.
 
     Raises:
         TraceError: the bytes are no capture; says where and why.
@@ -117,8 +124,67 @@ def seal_file(
         level=level,
         metadata_json=json.dumps(metadata),
         progress=progress,
+        symbolize=partial(_name_functions, redact=redact, warn=warn or (lambda line: None)),
     )
     return Trace(trace)
+
+
+def _name_functions(
+    modules: list[tuple[str, str]],
+    addresses: npt.NDArray[np.uint64],
+    *,
+    redact: bool,
+    warn: Callable[[str], None],
+) -> tuple[Sequence[Sequence[SourceFrame]], list[str]]:
+    """Returns the frames of each address, and the modules' names as the trace shall have them."""
+    found = symbolize(modules, addresses)
+    paths = [path for path, _ in modules]
+    if not redact:
+        for line in found.warnings:
+            warn(line)
+        return found.frames, paths
+    frames = [
+        [frame._replace(file=_hashed(frame.file)) for frame in each] for each in found.frames
+    ]
+    return frames, [_hashed(path) for path in paths]
+
+
+def seal_captures(
+    captures: Iterable[Path],
+    *,
+    level: int = DEFAULT_LEVEL,
+    redact: bool = False,
+    target: Callable[[Path], Path | None] = lambda capture: None,
+    remove: bool = False,
+) -> tuple[list[Trace], list[str]]:
+    """Seals several captures; one that cannot be sealed is a warning and stays where it is.
+
+    Args:
+        captures: the files.
+        level: zstd's level, 1 to 22.
+        redact: keep a hash in place of each path and argument.
+        target: the trace of a capture; None for the place `seal_file` chooses.
+        remove: remove each capture that was sealed.
+
+    Returns:
+        The traces, in the order in which their processes started, and the warnings.
+    """
+    traces: list[Trace] = []
+    warnings: list[str] = []
+    for capture in captures:
+        try:
+            traces.append(
+                seal_file(
+                    capture, target(capture), level=level, redact=redact, warn=warnings.append
+                )
+            )
+        except Error as error:
+            place = capture.parent
+            warnings.append(f"not sealed: {capture}: {error}; `alloclab seal {place}` tries again")
+            continue
+        if remove:
+            capture.unlink()
+    return sorted(traces, key=_start), list(dict.fromkeys(warnings))
 
 
 def trace_stem(capture: Path, header: Mapping[str, Any], redact: bool) -> str:
@@ -145,13 +211,8 @@ def seal(folder: str | Path, *, level: int = DEFAULT_LEVEL, redact: bool = False
     captures = sorted(place.glob(f"*{CAPTURE_SUFFIX}"))
     if not captures:
         raise UsageError(f"{place}: holds no {CAPTURE_SUFFIX} file, so there is nothing to seal")
-    traces, warnings = [], []
-    for capture in captures:
-        try:
-            traces.append(seal_file(capture, level=level, redact=redact))
-        except Error as error:
-            warnings.append(f"not sealed: {capture}: {error}")
-    return Capture(place, sorted(traces, key=_start), warnings=warnings)
+    traces, warnings = seal_captures(captures, level=level, redact=redact)
+    return Capture(place, traces, warnings=warnings)
 
 
 def _start(trace: Trace) -> tuple[int, str]:

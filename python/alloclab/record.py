@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from alloclab import _core
-from alloclab.captures import Capture, seal_file, trace_stem
+from alloclab.captures import Capture, seal_captures, trace_stem
 from alloclab.errors import Error, UsageError
 from alloclab.staging import Stage
 from alloclab.traces import SUFFIX
@@ -86,14 +86,13 @@ def record(
     captures = sorted(stage.gathered)
     if not seal:
         return Capture(place, [], warnings=warnings, returncode=returncode)
-    traces = []
-    for path in captures:
-        try:
-            traces.append(seal_file(path, _trace_path(place, path, redact), redact=redact))
-            path.unlink()
-        except Error as error:
-            warnings.append(f"not sealed: {path}: {error}; `alloclab seal {place}` tries again")
-    traces.sort(key=lambda trace: int(trace.metadata.get("start_wall_ns", 0)))
+    traces, doubts = seal_captures(
+        captures,
+        redact=redact,
+        target=lambda capture: _trace_path(place, capture, redact),
+        remove=True,
+    )
+    warnings += doubts
     return Capture(place, traces, warnings=warnings, returncode=returncode)
 
 

@@ -14,7 +14,6 @@ from alloclab.results.measure import Figure, Measure, Row
 from alloclab.units import format_bytes, format_count, format_ratio
 
 NO_FIGURE = "n/m"
-LONGEST_LABEL = 48  # of an allocator in a table; composed ones go on for lines
 # Two allocators whose times differ by chance this often are not told apart.
 SIGNIFICANCE = 0.05
 # With fewer rounds a side not even complete separation is significant: 2 / C(6, 3) = 0.1.
@@ -149,17 +148,6 @@ def render_text(grid: Grid) -> list[str]:
 def _line(label: str, label_width: int, cells: Sequence[str], widths: Sequence[int]) -> str:
     figures = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
     return "  ".join([label.ljust(label_width), *figures]).rstrip()
-
-
-def short_labels(labels: Sequence[str]) -> dict[str, str]:
-    """Returns a short form for each label too long for a column, every one of its own."""
-    short: dict[str, str] = {}
-    for label in labels:
-        if len(label) > LONGEST_LABEL:
-            start = f"{label[: LONGEST_LABEL - 6]}..."
-            count = sum(each.startswith(start) for each in short.values())
-            short[label] = start if count == 0 else f"{start} #{count + 1}"
-    return short
 
 
 def shorten(lines: Sequence[str], short: Mapping[str, str]) -> list[str]:

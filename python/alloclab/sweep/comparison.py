@@ -18,6 +18,7 @@ from alloclab.results import Explained, Fidelity, Measure, Row
 from alloclab.results import table as tables
 from alloclab.results.environment import describe_machine
 from alloclab.units import format_bytes, format_count
+from alloclab.views.labels import short_labels
 
 if TYPE_CHECKING:
     import pandas
@@ -113,7 +114,7 @@ class Comparison:
 
     def _shortened(self) -> tuple[tables.Grid, list[str]]:
         """Returns the table and its notes, long names of composed allocators in a short form."""
-        short = tables.short_labels([row.label for row in self.rows])
+        short = short_labels([row.label for row in self.rows])
         grid = tables.lay_out(self.rows)
         labels = [short.get(label, label) for label in grid.labels]
         return dataclasses.replace(grid, labels=labels), tables.shorten(self.notes(), short)

@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from alloclab.errors import NotMeasured, UsageError
-from alloclab.replay import Timeline
-from alloclab.results.table import short_labels
 from alloclab.views.figure import new_figure
+from alloclab.views.labels import short_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Column = npt.NDArray[Any]
 
 # Okabe and Ito's colours, told apart by every kind of eyesight, yellow left out on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
@@ -25,10 +27,25 @@ _REQUESTED_COLOUR, _TOUCHED_COLOUR = "#dcdcdc", "#b4b4b4"
 _CUT_ABOVE = 3.0
 
 
+class Line(Protocol):
+    """The sampled columns of one allocator, bytes but for the event."""
+
+    @property
+    def event(self) -> Column: ...
+    @property
+    def requested_live_bytes(self) -> Column: ...
+    @property
+    def touched_live_bytes(self) -> Column: ...
+    @property
+    def allocated_bytes(self) -> Column: ...
+    @property
+    def footprint_bytes(self) -> Column: ...
+
+
 class TimelineSource(Protocol):
     """What is drawn: a comparison, or whatever else has timelines."""
 
-    def timelines(self) -> dict[str, Timeline]: ...
+    def timelines(self) -> Mapping[str, Line]: ...
 
     def title(self) -> str: ...
 
@@ -60,7 +77,7 @@ def plot_footprint(
     return cast("Figure", figure)
 
 
-def _draw(axes: Axes, timelines: Mapping[str, Timeline], over: str) -> None:
+def _draw(axes: Axes, timelines: Mapping[str, Line], over: str) -> None:
     longest = max(timelines.values(), key=lambda line: line.event.size)
     x, unit = _positions(longest, over)
     areas = {"requested live": (longest.requested_live_bytes, _REQUESTED_COLOUR)}
@@ -92,7 +109,7 @@ def _draw(axes: Axes, timelines: Mapping[str, Timeline], over: str) -> None:
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
 
 
-def _positions(line: Timeline, over: str) -> tuple[np.ndarray, str]:
+def _positions(line: Line, over: str) -> tuple[np.ndarray, str]:
     if over == "events":
         return line.event / 1e6, "events (millions)"
     return line.allocated_bytes / 1e6, "allocated so far (MB)"

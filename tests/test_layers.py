@@ -34,6 +34,7 @@ PYTHON_ORDER = [
         "traces_diff",
         "captures",
         "staging",
+        "symbols",
         "record",
         "allocators",
         "growth",

@@ -8,9 +8,7 @@
 
 #include <cstring>
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <link.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
 namespace alloclab::record {
@@ -20,6 +18,7 @@ using namespace capture;
 namespace {
 
 constexpr std::size_t most_modules = 4096;
+constexpr std::size_t most_tries = 10'000; // to read while another thread writes
 
 // Sorted by address. Shared memory, because it does not count as the program's anonymous memory.
 // Readers take no lock: they read `version` before and after, and again if it moved or is odd.
@@ -109,7 +108,7 @@ bool find_listed(std::uintptr_t address, Module& found) {
     const List* const modules = __atomic_load_n(&list, __ATOMIC_ACQUIRE);
     if (modules == nullptr)
         return false;
-    for (;;) {
+    for (std::size_t try_idx = 0; try_idx < most_tries; ++try_idx) {
         const std::uint32_t before = __atomic_load_n(&modules->version, __ATOMIC_ACQUIRE);
         const std::size_t at = first_above(*modules, address);
         const bool is_found = at < most_modules && at < modules->count;
@@ -120,6 +119,7 @@ bool find_listed(std::uintptr_t address, Module& found) {
             return is_found && found.begin <= address && address < found.end;
         system_call(SYS_sched_yield); // the writer blocks signals: it is another thread
     }
+    return false;
 }
 
 int list_object(dl_phdr_info* object, std::size_t, void*) {
@@ -131,20 +131,30 @@ int list_object(dl_phdr_info* object, std::size_t, void*) {
     return 0;
 }
 
-// Requires: the lock is held. The signals it blocks keep handlers from this thread's lane.
+// Of the process whose capture this is, as Module::told_generation counts it.
+std::uint64_t told_now() {
+    return process.generation + std::uint64_t{1};
+}
+
 void append_change(const Module& module, ModuleChange change) {
-    char text[4096];
-    const std::uint32_t path = intern_name(text, module_path(module, text, sizeof text));
-    const std::uint32_t build_id = intern_name(text, build_id_text(module, text, sizeof text));
-    if (path == no_name || build_id == no_name)
-        return;
     append_event(EventBytes(Code::module)
                      .put(static_cast<std::uint64_t>(change))
                      .put(std::uint64_t{module.begin})
                      .put(std::uint64_t{module.end})
-                     .put(std::uint64_t{path})
-                     .put(std::uint64_t{build_id})
+                     .put(std::uint64_t{module.path_name})
+                     .put(std::uint64_t{module.build_id_name})
                      .put(std::uint64_t{module.bias}));
+}
+
+// Requires: the lock is held. The signals it blocks keep handlers away from this thread's lane.
+void append_mapped(Module& module) {
+    char text[4096];
+    module.path_name = intern_name(text, module_path(module, text, sizeof text));
+    module.build_id_name = intern_name(text, build_id_text(module, text, sizeof text));
+    if (module.path_name == no_name || module.build_id_name == no_name)
+        return;
+    append_change(module, ModuleChange::mapped);
+    module.told_generation = told_now();
 }
 
 // Whether the loader has another object at its place now, or none.
@@ -161,14 +171,12 @@ void remove_if_gone(std::size_t at) {
     Module& module = list->modules[at];
     if (!is_gone(module))
         return;
-    Module gone = module;
+    const Module gone = module;
     begin_change();
     std::memmove(&module, &module + 1, (list->count - at - 1) * sizeof(Module));
     --list->count;
     end_change();
-    gone.name = nullptr; // freed with the object
-    gone.build_id_bytes = 0;
-    if (gone.told_generation == process.generation + std::uint64_t{1})
+    if (gone.told_generation == told_now())
         append_change(gone, ModuleChange::gone);
     __atomic_store_n(&generation, generation + 1, __ATOMIC_RELEASE);
 }
@@ -188,13 +196,9 @@ void list_modules() {
         return;
     look_up_finder();
     dl_iterate_phdr(list_object, nullptr);
-    for (std::size_t module_idx = 0; module_idx < list->count && is_recording(); ++module_idx) {
-        Module& module = list->modules[module_idx];
-        if (module.told_generation == process.generation + std::uint64_t{1})
-            continue;
-        append_change(module, ModuleChange::mapped);
-        module.told_generation = process.generation + std::uint64_t{1};
-    }
+    for (std::size_t module_idx = 0; module_idx < list->count && is_recording(); ++module_idx)
+        if (list->modules[module_idx].told_generation != told_now())
+            append_mapped(list->modules[module_idx]);
 }
 
 bool find_module(std::uintptr_t address, Module& found) {
@@ -216,8 +220,7 @@ void tell_module(std::uintptr_t address) {
     Module found{};
     if (!find_module(address, found))
         return;
-    const std::uint64_t told = process.generation + std::uint64_t{1};
-    if (found.told_generation == told && !is_gone(found))
+    if (found.told_generation == told_now() && !is_gone(found))
         return;
     RareGuard guard(lock);
     std::size_t at = first_above(*list, address);
@@ -225,11 +228,9 @@ void tell_module(std::uintptr_t address) {
         remove_if_gone(at);
     list_opened(address);
     at = first_above(*list, address);
-    if (at == list->count || list->modules[at].begin > address ||
-        list->modules[at].told_generation == told)
-        return;
-    append_change(list->modules[at], ModuleChange::mapped);
-    list->modules[at].told_generation = told;
+    if (at < list->count && list->modules[at].begin <= address &&
+        list->modules[at].told_generation != told_now())
+        append_mapped(list->modules[at]);
 }
 
 void expect_module_gone() {

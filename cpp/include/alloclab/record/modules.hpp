@@ -26,7 +26,9 @@ struct Module {
     std::size_t build_id_bytes;
     const char* name;     // the loader's; empty: the executable. Valid while the object is there
     const void* link_map; // null: there from the start, and never closed
-    std::uint64_t told_generation; // of the process whose capture names it, plus one
+    std::uint64_t told_generation; // of the process whose capture names it, plus one; 0: none
+    std::uint32_t path_name;       // the numbers it has there
+    std::uint32_t build_id_name;
 };
 
 // Lists the objects there are, and tells the capture of them. Called before main.

@@ -40,7 +40,7 @@ ALLOCLAB_WEAK(_ZdlPv);
 int plugin_is_GPL_compatible;
 
 extern "C" {
-uint64_t alloclab_recorder_scope_enter(const char *kind, const char *name) __attribute__((weak));
+uint64_t alloclab_recorder_scope_enter(const char* kind, const char* name) __attribute__((weak));
 void alloclab_recorder_scope_exit(uint64_t scope) __attribute__((weak));
 }
 
@@ -48,12 +48,12 @@ namespace {
 
 enum class Level : unsigned char { build, phase, parsed, pass, function, collection };
 
-const char *const kind_of[] = {"build", "phase", "function", "stage", "function", "stage"};
+const char* const kind_of[] = {"build", "phase", "function", "stage", "function", "stage"};
 
 struct Open {
     uint64_t scope;
-    const void *key;   // the declaration or the pass
-    const_tree owner;  // the function being compiled, null between functions
+    const void* key;  // the declaration or the pass
+    const_tree owner; // the function being compiled, null between functions
     Level level;
 };
 
@@ -61,13 +61,13 @@ struct Open {
 constexpr size_t most_open = 512;
 Open open[most_open];
 size_t depth;
-const char *phase_name;
+const char* phase_name;
 
 // The pass each pass is a sub-pass of, found by hashing: GCC keeps only the way down, and gives
 // numbers only to passes that can be dumped. Twice the slots of the passes there may be.
 struct Family {
-    const opt_pass *pass;
-    const opt_pass *parent;
+    const opt_pass* pass;
+    const opt_pass* parent;
 };
 constexpr size_t most_passes = 1024;
 Family families[2 * most_passes];
@@ -76,7 +76,7 @@ size_t known_passes;
 void (*parse_file)();
 void (*clean_up)();
 
-void enter(Level level, const char *name, const void *key, const_tree owner) {
+void enter(Level level, const char* name, const void* key, const_tree owner) {
     if (depth == most_open) // instantiation this deep is left to the scopes around it
         return;
     const uint64_t scope = alloclab_recorder_scope_enter(kind_of[int(level)], name);
@@ -96,7 +96,7 @@ size_t depth_of_phase() {
     return depth < 2 ? depth : 2;
 }
 
-void begin_phase(const char *name) {
+void begin_phase(const char* name) {
     if (phase_name == name)
         return;
     close_above(1);
@@ -137,7 +137,7 @@ public:
         }
     }
 
-    const char *text() const { return text_ + at_; }
+    const char* text() const { return text_ + at_; }
 
 private:
     static const_tree type_name(const_tree type) {
@@ -152,7 +152,7 @@ private:
             put("(anonymous)");
             return;
         }
-        const char *own = IDENTIFIER_POINTER(name);
+        const char* own = IDENTIFIER_POINTER(name);
         const bool is_special = own[0] == '_' && own[1] == '_' &&
                                 own[IDENTIFIER_LENGTH(name) - 1] == ' ' && around != NULL_TREE &&
                                 TYPE_P(around) && type_name(around) != NULL_TREE;
@@ -167,16 +167,16 @@ private:
 
     // GCC numbers what has no name, lambdas among it: "._anon_70".
     void put(const_tree identifier) {
-        const char *name = IDENTIFIER_POINTER(identifier);
+        const char* name = IDENTIFIER_POINTER(identifier);
         if (name[0] == '.' || name[0] == '$')
             put("(anonymous)");
         else
             put(name, IDENTIFIER_LENGTH(identifier));
     }
 
-    void put(const char *part) { put(part, strlen(part)); }
+    void put(const char* part) { put(part, strlen(part)); }
 
-    void put(const char *part, size_t length) {
+    void put(const char* part, size_t length) {
         if (length > at_) // the outermost words of a very long name are left out
             length = at_ = 0;
         at_ -= length;
@@ -193,7 +193,7 @@ void enter_function(Level level, const_tree decl) {
 }
 
 // Returns where a pass stands, or the empty slot where it would.
-Family &family_of(const opt_pass *pass) {
+Family& family_of(const opt_pass* pass) {
     size_t at = (reinterpret_cast<uintptr_t>(pass) >> 4) * 0x9e3779b97f4a7c15 >> 53;
     static_assert(2 * most_passes == 1 << (64 - 53));
     while (families[at].pass != nullptr && families[at].pass != pass)
@@ -201,7 +201,7 @@ Family &family_of(const opt_pass *pass) {
     return families[at];
 }
 
-void learn_parents(const opt_pass *pass, const opt_pass *parent) {
+void learn_parents(const opt_pass* pass, const opt_pass* parent) {
     for (; pass != nullptr && known_passes < most_passes; pass = pass->next) {
         family_of(pass) = {pass, parent};
         ++known_passes;
@@ -209,10 +209,10 @@ void learn_parents(const opt_pass *pass, const opt_pass *parent) {
     }
 }
 
-const opt_pass *find_parent(const opt_pass *pass) {
+const opt_pass* find_parent(const opt_pass* pass) {
     if (known_passes == 0) { // late, when other plugins have put their passes in
-        const gcc::pass_manager *passes = g->get_passes();
-        for (const opt_pass *first :
+        const gcc::pass_manager* passes = g->get_passes();
+        for (const opt_pass* first :
              {passes->all_lowering_passes, passes->all_small_ipa_passes,
               passes->all_regular_ipa_passes, passes->all_late_ipa_passes, passes->all_passes})
             learn_parents(first, nullptr);
@@ -224,36 +224,37 @@ const opt_pass *find_parent(const opt_pass *pass) {
 // is turned into statements. It does nothing; that it is announced is enough.
 class LoweredMark final : public gimple_opt_pass {
 public:
-    explicit LoweredMark(gcc::context *context) : gimple_opt_pass(description(), context) {
+    explicit LoweredMark(gcc::context* context) : gimple_opt_pass(description(), context) {
         static_pass_number = -1; // no dump file
     }
-    bool gate(function *) override { return true; }
-    unsigned int execute(function *) override { return 0; }
+    bool gate(function*) override { return true; }
+    unsigned int execute(function*) override { return 0; }
 
 private:
-    static const pass_data &description() {
-        static const pass_data values = {GIMPLE_PASS, "*alloclab_lowered", OPTGROUP_NONE, TV_NONE,
-                                         0,           0,                   0,             0,
-                                         0};
+    static const pass_data& description() {
+        static const pass_data values = {
+            GIMPLE_PASS, "*alloclab_lowered", OPTGROUP_NONE, TV_NONE, 0, 0, 0, 0, 0};
         return values;
     }
 };
 
 alignas(LoweredMark) char mark_bytes[sizeof(LoweredMark)];
-const opt_pass *mark;
+const opt_pass* mark;
 
-void on_pass(void *event, void *) {
-    const opt_pass *pass = static_cast<const opt_pass *>(event);
+void on_pass(void* event, void*) {
+    const opt_pass* pass = static_cast<const opt_pass*>(event);
     if (pass == mark) {
         close_above(depth_of_phase());
         return;
     }
+    if (phase_name == phase_read) // the link-time compiler announces no other beginning
+        begin_phase(phase_ipa);
     const bool is_of_function = pass->type == GIMPLE_PASS || pass->type == RTL_PASS;
     const const_tree owner = is_of_function ? current_function_decl : NULL_TREE;
-    const opt_pass *parent = find_parent(pass);
+    const opt_pass* parent = find_parent(pass);
     size_t kept = depth;
     while (kept > depth_of_phase()) {
-        const Open &last = open[kept - 1];
+        const Open& last = open[kept - 1];
         const bool is_around = last.owner == owner || last.owner == NULL_TREE;
         if (last.level == Level::parsed || (last.level == Level::function && last.owner == owner) ||
             (last.level == Level::pass && last.key == parent && is_around))
@@ -263,16 +264,16 @@ void on_pass(void *event, void *) {
     close_above(kept);
     if (owner != NULL_TREE && (depth == 0 || open[depth - 1].owner != owner))
         enter_function(Level::function, owner);
-    const char *name = pass->name == nullptr ? "(unnamed)" : pass->name;
+    const char* name = pass->name == nullptr ? "(unnamed)" : pass->name;
     enter(Level::pass, name[0] == '*' ? name + 1 : name, pass, owner);
 }
 
-void on_parse_function(void *event, void *) {
+void on_parse_function(void* event, void*) {
     enter_function(Level::parsed, static_cast<const_tree>(event));
 }
 
 // A function declared before ends as its earlier declaration: then it is the innermost.
-void on_function_parsed(void *event, void *) {
+void on_function_parsed(void* event, void*) {
     size_t innermost = 0;
     for (size_t at = depth; at > depth_of_phase(); --at) {
         if (open[at - 1].level != Level::parsed)
@@ -288,11 +289,10 @@ void on_function_parsed(void *event, void *) {
         close_above(innermost - 1);
 }
 
-// The link-time compiler's front end runs every phase; then parsing is over long ago.
+// The link-time compiler's "parsing" goes through every phase.
 void parse_and_say() {
     parse_file();
-    if (phase_name == phase_parse || phase_name == phase_read)
-        begin_phase(phase_lower);
+    begin_phase(in_lto_p ? phase_finish : phase_lower);
 }
 
 void clean_up_and_say() {
@@ -301,8 +301,8 @@ void clean_up_and_say() {
         clean_up();
 }
 
-void on_unit(void *, void *) {
-    const char *file = main_input_filename == nullptr ? "" : main_input_filename;
+void on_unit(void*, void*) {
+    const char* file = main_input_filename == nullptr ? "" : main_input_filename;
     enter(Level::build, lbasename(file), nullptr, nullptr);
     begin_phase(in_lto_p ? phase_read : phase_parse);
     parse_file = lang_hooks.parse_file;
@@ -311,40 +311,40 @@ void on_unit(void *, void *) {
     lang_hooks.decls.post_compilation_parsing_cleanups = clean_up_and_say;
 }
 
-void on_ipa_start(void *, void *) {
+void on_ipa_start(void*, void*) {
     begin_phase(phase_ipa);
 }
 
-void on_ipa_end(void *, void *) {
+void on_ipa_end(void*, void*) {
     close_above(depth_of_phase());
 }
 
-void on_function(void *, void *) {
+void on_function(void*, void*) {
     begin_phase(phase_optimise);
     close_above(depth_of_phase());
     if (current_function_decl != NULL_TREE)
         enter_function(Level::function, current_function_decl);
 }
 
-void on_function_done(void *, void *) {
+void on_function_done(void*, void*) {
     close_above(depth_of_phase());
 }
 
-void on_collection(void *, void *) {
+void on_collection(void*, void*) {
     enter(Level::collection, "garbage collection", nullptr, nullptr);
 }
 
-void on_collected(void *, void *) {
+void on_collected(void*, void*) {
     if (depth > 0 && open[depth - 1].level == Level::collection)
         close_above(depth - 1);
 }
 
-void on_end(void *, void *) {
+void on_end(void*, void*) {
     close_above(0);
 }
 
 void append_mark() {
-    opt_pass *last = g->get_passes()->all_lowering_passes;
+    opt_pass* last = g->get_passes()->all_lowering_passes;
     while (last != nullptr && last->next != nullptr)
         last = last->next;
     if (last != nullptr) {
@@ -355,7 +355,7 @@ void append_mark() {
 
 } // namespace
 
-int plugin_init(plugin_name_args *arguments, plugin_gcc_version *version) {
+int plugin_init(plugin_name_args* arguments, plugin_gcc_version* version) {
     if (!plugin_default_version_check(version, &gcc_version)) {
         fprintf(stderr,
                 "alloclab: %s was built for GCC %s, this is GCC %s: the compile goes on without "
@@ -382,7 +382,7 @@ int plugin_init(plugin_name_args *arguments, plugin_gcc_version *version) {
         {PLUGIN_GGC_END, on_collected},
         {PLUGIN_FINISH, on_end},
     };
-    for (const auto &each : calls)
+    for (const auto& each : calls)
         register_callback(arguments->base_name, each.event, each.call, nullptr);
     return 0;
 }

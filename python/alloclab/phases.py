@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a recorded program did to its heap phase by phase: scopes of one kind and name, summed up."""
+"""What a program did to its heap phase by phase: scopes of one kind and name, summed up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -95,25 +95,22 @@ class Phases:
             raise UsageError(f"no scopes of kind {kind!r}: the trace has {', '.join(self._rows)}")
         return self._rows[kind]
 
-    def lines(self, kind: str = "phase") -> list[str]:
+    def lines(self, kind: str = "phase", limit: int | None = None) -> list[str]:
         """Returns a line a phase, `[mem] NAME: N MB (+d)`: what is current, and apart the peaks.
 
-        Figures are resident memory; requested and mapped bytes where none was sampled.
+        Figures are resident memory; requested live bytes where none was sampled.
         """
         current, peaks = [], []
-        for phase in self.of_kind(kind):
+        for phase in self._largest(kind, limit):
             at_end, change, peak = _memory(phase)
             current.append(f"[mem] {phase.name}: {_mb(at_end)} MB ({_mb(change, '+')})")
             peaks.append(f"[mem peak] {phase.name}: {_mb(peak)} MB")
         return [*current, *peaks]
 
     def table(self, kind: str = "phase", limit: int | None = None) -> str:
-        """Returns the phases of a kind as text; with a limit, those that allocate most themselves."""
-        rows = list(self.of_kind(kind))
-        left_out = 0
-        if limit is not None and len(rows) > limit:
-            rows.sort(key=lambda phase: (-phase.self_allocated_bytes, phase.name))
-            rows, left_out = rows[:limit], len(rows) - limit
+        """Returns the phases of a kind as text; those that allocate most if there are too many."""
+        rows = self._largest(kind, limit)
+        left_out = len(self.of_kind(kind)) - len(rows)
         cells = [[heading for heading, _ in _TABLE]]
         cells += [[write(phase) for _, write in _TABLE] for phase in rows]
         cells[0][0] = kind
@@ -131,13 +128,20 @@ class Phases:
         rows = {kind: [asdict(phase) for phase in each] for kind, each in self._rows.items()}
         return {"schema": 1, "kind": "phases", "phases": rows}
 
+    def _largest(self, kind: str, limit: int | None) -> list[Phase]:
+        rows = list(self.of_kind(kind))
+        if limit is not None and len(rows) > limit:
+            rows.sort(key=lambda phase: (-phase.self_allocated_bytes, phase.name))
+            del rows[limit:]
+        return rows
+
     def __str__(self) -> str:
         kind = "phase" if "phase" in self._rows else self.kinds[0]
         return "\n".join([*self.lines(kind), "", self.table(kind, 30)])
 
 
 _NAME_WIDTH = 60
-_TABLE = (
+_TABLE: tuple[tuple[str, Callable[[Phase], str]], ...] = (
     ("", lambda phase: _shortened(phase.name)),
     ("calls", lambda phase: format_count(phase.calls)),
     ("wall", lambda phase: format_ns(phase.wall_ns)),
@@ -187,7 +191,9 @@ class _Figures:
         self.wall_ns = exit_ns - scopes["enter_time_ns"].astype(np.int64)
         self.live_at_end, self.mapped_at_end = live.live_bytes[last], live.mapped_bytes[last]
         self.change = self.live_at_end - live.live_bytes[first]
-        self.peak_live = np.maximum(live.live_bytes[first], _most(live.peak_live_bytes, first, last))
+        self.peak_live = np.maximum(
+            live.live_bytes[first], _most(live.peak_live_bytes, first, last)
+        )
         self.allocated, self.allocations = self._allocated(live, first, last)
         self.surviving_bytes, self.surviving_objects = self._surviving(trace.objects(), live)
         self._resident(trace.footprint())

@@ -78,6 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _describe(found: Phases, kind: str, arguments: argparse.Namespace) -> str:
     table = found.table(kind, arguments.limit)
-    if kind != _LINED and not (arguments.kind and len(found.of_kind(kind)) <= arguments.limit):
+    if kind != _LINED and not arguments.kind:
         return table
-    return "\n".join([*found.lines(kind), "", table])
+    return "\n".join([*found.lines(kind, arguments.limit), "", table])

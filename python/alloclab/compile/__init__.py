@@ -18,7 +18,13 @@ from alloclab.compile.compiler import Compiler, find_compiler
 from alloclab.compile.diagnostics import compile_error, read_diagnostics
 from alloclab.errors import CompileError, UsageError
 
-__all__ = ["DEFAULT_TIMEOUT_S", "STANDARD_FLAGS", "compile_library", "read_dependencies", "run_compiler"]
+__all__ = [
+    "DEFAULT_TIMEOUT_S",
+    "STANDARD_FLAGS",
+    "compile_library",
+    "read_dependencies",
+    "run_compiler",
+]
 
 # Optimised and without `assert`, as every allocator it is measured beside.
 STANDARD_FLAGS = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program had live over its run, its phases as coloured bands behind, its frames as ticks."""
+"""What a program had live over its run: phases are coloured bands behind it, frames ticks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from alloclab.views.figure import new_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 _STEPS = 1600  # stretches of the run that are told apart; each shows the most live within
 # Okabe and Ito's colours, made light enough to read a line over; the first go to the longest.
@@ -65,8 +66,7 @@ def plot_live(
     figure = new_figure((10, 5)) if axes is None else axes.figure
     axes = figure.add_subplot() if axes is None else axes
     top = _draw_live(axes, x, live, trace.footprint())
-    if kind is not None:
-        _draw_bands(axes, x, scopes, names, kind)
+    bands = [] if kind is None else _draw_bands(axes, x, scopes, names, kind)
     _draw_frames(axes, x, scopes, names, top)
     axes.set_xlim(0, x.end)
     axes.set_ylim(0, 1.06 * top / 1e6)
@@ -74,8 +74,14 @@ def plot_live(
     axes.set_ylabel("memory (MB)")
     axes.grid(alpha=0.2)
     axes.set_title(_title(trace, events, x), fontsize=10, loc="left")
-    legend = axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    legend.set_in_layout(True)
+    drawn, _ = axes.get_legend_handles_labels()
+    axes.legend(
+        handles=[*drawn, *bands],
+        fontsize=8,
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+    )
     return cast("Figure", figure)
 
 
@@ -90,7 +96,8 @@ class _Axis:
 
     def of(self, event: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         if self._is_time:
-            return np.interp(event, self._event, self._time_ns) / 1e9
+            seconds: npt.NDArray[np.float64] = np.interp(event, self._event, self._time_ns) / 1e9
+            return seconds
         return np.asarray(event, dtype=np.float64) / 1e6
 
 
@@ -101,20 +108,44 @@ def _draw_live(axes: Axes, x: _Axis, live: LiveBytes, samples: Columns) -> float
     if mapped.any():
         both = requested + mapped
         label = f"mapped by the program itself, on top: peak {_mb(mapped)}"
-        axes.fill_between(at, requested / 1e6, both / 1e6, step="post", color=_MAPPED_COLOUR,
-                          alpha=0.45, linewidth=0, label=label, zorder=2)  # fmt: skip
+        axes.fill_between(
+            at,
+            requested / 1e6,
+            both / 1e6,
+            step="post",
+            color=_MAPPED_COLOUR,
+            alpha=0.45,
+            linewidth=0,
+            label=label,
+            zorder=2,
+        )
         top = max(top, int(both.max()))
-    axes.fill_between(at, requested / 1e6, step="post", color=_LIVE_COLOUR, alpha=0.8,
-                      linewidth=0, label=f"requested live: peak {_mb(requested)}", zorder=3)  # fmt: skip
+    axes.fill_between(
+        at,
+        requested / 1e6,
+        step="post",
+        color=_LIVE_COLOUR,
+        alpha=0.8,
+        linewidth=0,
+        label=f"requested live: peak {_mb(requested)}",
+        zorder=3,
+    )
     if len(samples["event"]):
         resident = samples["anonymous_bytes"]
-        axes.plot(x.of(samples["event"]), resident / 1e6, color=_RESIDENT_COLOUR, linewidth=1.1,
-                  label=f"resident: peak {_mb(resident)}", zorder=4)  # fmt: skip
+        axes.plot(
+            x.of(samples["event"]),
+            resident / 1e6,
+            color=_RESIDENT_COLOUR,
+            linewidth=1.1,
+            label=f"resident: peak {_mb(resident)}",
+            zorder=4,
+        )
         top = max(top, int(resident.max()))
     return max(float(top), 1.0)
 
 
-def _draw_bands(axes: Axes, x: _Axis, scopes: Columns, names: list[str], kind: str) -> None:
+def _draw_bands(axes: Axes, x: _Axis, scopes: Columns, names: list[str], kind: str) -> list[Patch]:
+    """Draws the bands behind the rest; returns what the legend says of them."""
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Patch
 
@@ -125,17 +156,23 @@ def _draw_bands(axes: Axes, x: _Axis, scopes: Columns, names: list[str], kind: s
     for name in bands.longest[len(_BANDS) :]:
         colours[name] = to_rgba(_OTHER_COLOUR, _BAND_ALPHA)
     picture = colours[bands.columns][np.newaxis]
-    axes.imshow(picture, extent=(0, x.end, 0, 1), transform=axes.get_xaxis_transform(),
-                aspect="auto", interpolation="none", zorder=0)  # fmt: skip
-    for place, name in enumerate(bands.longest[: len(_BANDS)]):
-        colour = to_rgba(_BANDS[place], _BAND_ALPHA)
-        axes.add_artist(Patch(visible=False))
-        axes.fill_between([], [], color=colour, linewidth=0, label=_shortened(bands.names[name]))
-    others = len(bands.longest) - len(_BANDS)
+    axes.imshow(
+        picture,
+        extent=(0, x.end, 0, 1),
+        transform=axes.get_xaxis_transform(),
+        aspect="auto",
+        interpolation="none",
+        zorder=0,
+    )
+    handles = [
+        Patch(color=to_rgba(colour, _BAND_ALPHA), label=_shortened(bands.names[name]))
+        for colour, name in zip(_BANDS, bands.longest, strict=False)
+    ]
+    others = len(bands.longest) - len(handles)
     if others > 0:
-        colour = to_rgba(_OTHER_COLOUR, _BAND_ALPHA)
         text = f"{format_count(others)} other {kind}s"
-        axes.fill_between([], [], color=colour, linewidth=0, label=text)
+        handles.append(Patch(color=to_rgba(_OTHER_COLOUR, _BAND_ALPHA), label=text))
+    return handles
 
 
 @dataclass(frozen=True)
@@ -208,8 +245,16 @@ def _draw_frames(axes: Axes, x: _Axis, scopes: Columns, names: list[str], top: f
         return
     shown = at[:: -(-at.size // _MOST_TICKS)]
     text = "frames" if shown.size == at.size else f"every {-(-at.size // _MOST_TICKS)}th frame"
-    axes.vlines(shown, 0, 0.025, transform=axes.get_xaxis_transform(), color=_TICK_COLOUR,
-                linewidth=0.5, label=f"{format_count(at.size)} frames: {text}", zorder=5)  # fmt: skip
+    axes.vlines(
+        shown,
+        0,
+        0.025,
+        transform=axes.get_xaxis_transform(),
+        color=_TICK_COLOUR,
+        linewidth=0.5,
+        label=f"{format_count(at.size)} frames: {text}",
+        zorder=5,
+    )
 
 
 def _choose_kind(scopes: Columns, names: list[str], kind: str | None) -> str | None:

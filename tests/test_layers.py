@@ -28,6 +28,8 @@ PYTHON_ORDER = [
     {"errors", "units"},
     {"_core", "_native"},
     {
+        "stacks",
+        "symbols",
         "traces",
         "traces_diff",
         "captures",

@@ -71,11 +71,51 @@ py::dict read_capture_header(const std::string& path) {
     return result;
 }
 
+std::vector<SymbolFrame> to_frames(const py::handle& functions) {
+    std::vector<SymbolFrame> frames;
+    for (const py::handle function : functions) {
+        const auto [name, file, line, is_inlined] =
+            function.cast<std::tuple<std::string, std::string, std::uint32_t, bool>>();
+        frames.push_back({name, file, line, is_inlined});
+    }
+    return frames;
+}
+
+// A symbolizer that asks Python: (modules, addresses) -> (frames of each address, module names).
+Symbolizer to_symbolizer(const py::object& symbolize) {
+    if (symbolize.is_none()) {
+        return {};
+    }
+    return [symbolize](const std::vector<CapturedModule>& modules,
+                       const std::vector<CodeAddress>& addresses) {
+        const py::gil_scoped_acquire held;
+        py::list module_list;
+        for (const CapturedModule& module : modules) {
+            module_list.append(py::make_tuple(to_text(module.path), to_text(module.build_id)));
+        }
+        py::list address_list;
+        for (const CodeAddress& address : addresses) {
+            address_list.append(py::make_tuple(address.module, address.offset));
+        }
+        const py::tuple answer = symbolize(module_list, address_list);
+        Symbols symbols;
+        for (const py::handle functions : answer[0]) {
+            symbols.frames.push_back(to_frames(functions));
+        }
+        symbols.module_names = answer[1].cast<std::vector<std::string>>();
+        return symbols;
+    };
+}
+
 py::dict seal(const std::string& capture, const std::string& trace, int level,
-              const std::string& metadata_json, const py::object& progress) {
-    std::function<void(std::uint64_t)> report;
+              const std::string& metadata_json, const py::object& progress,
+              const py::object& symbolize) {
+    SealOptions options{.level = level,
+                        .metadata_json = metadata_json,
+                        .progress = {},
+                        .symbolize = to_symbolizer(symbolize)};
     if (!progress.is_none()) {
-        report = [&](std::uint64_t events) {
+        options.progress = [&](std::uint64_t events) {
             const py::gil_scoped_acquire held;
             progress(events);
         };
@@ -83,7 +123,7 @@ py::dict seal(const std::string& capture, const std::string& trace, int level,
     TraceSummary summary;
     {
         const py::gil_scoped_release release;
-        summary = seal_capture(capture, trace, level, metadata_json, report);
+        summary = seal_capture(capture, trace, options);
     }
     py::dict result;
     for_each_field(summary, [&](const char* name, std::uint64_t value) { result[name] = value; });
@@ -95,7 +135,8 @@ py::dict seal(const std::string& capture, const std::string& trace, int level,
 void bind_seal(py::module_& module) {
     module.def("read_capture_header", &read_capture_header, py::arg("path"));
     module.def("seal", &seal, py::arg("capture"), py::arg("trace"), py::kw_only(), py::arg("level"),
-               py::arg("metadata_json"), py::arg("progress") = py::none());
+               py::arg("metadata_json"), py::arg("progress") = py::none(),
+               py::arg("symbolize") = py::none());
 }
 
 } // namespace alloclab::bindings

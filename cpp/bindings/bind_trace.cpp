@@ -4,6 +4,7 @@
 
 #include <alloclab/base/error.hpp>
 #include <alloclab/trace/reader.hpp>
+#include <alloclab/trace/scopes.hpp>
 #include <alloclab/trace/summary_fields.hpp>
 #include <alloclab/trace/tables.hpp>
 
@@ -61,6 +62,8 @@ py::dict chunk(SharedReader& self, std::size_t index) {
     result["alignment"] = to_numpy(std::move(columns.alignment));
     result["time_ns"] = to_numpy(std::move(columns.time_ns));
     result["value"] = to_numpy(std::move(columns.value), 3);
+    result["site"] = to_numpy(std::move(columns.site));
+    result["tag"] = to_numpy(std::move(columns.tag));
     return result;
 }
 
@@ -87,6 +90,70 @@ py::dict objects(SharedReader& self) {
     result["death_thread"] = to_numpy(std::move(table.death_thread));
     result["reallocations"] = to_numpy(std::move(table.reallocations));
     result["is_region"] = to_numpy(std::move(table.is_region));
+    result["scope"] = to_numpy(std::move(table.scope));
+    result["site"] = to_numpy(std::move(table.site));
+    result["tag"] = to_numpy(std::move(table.tag));
+    return result;
+}
+
+py::dict scopes(SharedReader& self) {
+    ScopeTable table = self.decode([](TraceReader& reader) { return read_scope_table(reader); });
+    py::dict result;
+    result["instance"] = to_numpy(std::move(table.instance));
+    result["kind"] = to_numpy(std::move(table.kind));
+    result["name"] = to_numpy(std::move(table.name));
+    result["thread"] = to_numpy(std::move(table.thread));
+    result["parent"] = to_numpy(std::move(table.parent));
+    result["enter"] = to_numpy(std::move(table.enter));
+    result["exit"] = to_numpy(std::move(table.exit));
+    result["enter_time_ns"] = to_numpy(std::move(table.enter_time_ns));
+    result["exit_time_ns"] = to_numpy(std::move(table.exit_time_ns));
+    return result;
+}
+
+py::dict marks(SharedReader& self) {
+    MarkTable table = self.decode([](TraceReader& reader) { return read_mark_table(reader); });
+    py::dict result;
+    result["event"] = to_numpy(std::move(table.event));
+    result["name"] = to_numpy(std::move(table.name));
+    result["thread"] = to_numpy(std::move(table.thread));
+    result["time_ns"] = to_numpy(std::move(table.time_ns));
+    return result;
+}
+
+// A column of a table: `field(row)` of each row; unknown names become -1.
+template <class Row, class Field>
+py::object column_of(const std::vector<Row>& rows, Field&& field) {
+    std::vector<std::int64_t> values;
+    values.reserve(rows.size());
+    for (const Row& row : rows) {
+        values.push_back(static_cast<std::int64_t>(field(row)));
+    }
+    return to_numpy(std::move(values));
+}
+
+std::int64_t name_or_none(std::uint32_t name) {
+    return name == StackFrame::unknown ? -1 : std::int64_t{name};
+}
+
+py::dict stacks(const SharedReader& self) {
+    const StackTable& table = self.reader().stacks();
+    py::dict result;
+    result["stack"] = column_of(table.stacks, [](std::uint32_t node) { return node; });
+    result["parent"] = column_of(
+        table.nodes, [](const StackTable::Node& node) { return std::int64_t{node.parent} - 1; });
+    result["frame"] = column_of(table.nodes, [](const StackTable::Node& n) { return n.frame; });
+    const auto& frames = table.frames;
+    result["function"] =
+        column_of(frames, [](const StackFrame& frame) { return name_or_none(frame.function); });
+    result["file"] =
+        column_of(frames, [](const StackFrame& frame) { return name_or_none(frame.file); });
+    result["module"] =
+        column_of(frames, [](const StackFrame& frame) { return name_or_none(frame.module); });
+    result["line"] = column_of(frames, [](const StackFrame& frame) { return frame.line; });
+    result["offset"] = column_of(frames, [](const StackFrame& frame) { return frame.offset; });
+    result["is_inlined"] =
+        column_of(frames, [](const StackFrame& frame) { return frame.is_inlined; });
     return result;
 }
 
@@ -103,20 +170,14 @@ py::dict footprint(SharedReader& self) {
 
 py::dict touched(const SharedReader& self) {
     const auto& rows = self.reader().touched();
-    const auto column = [&](auto&& field) {
-        std::vector<std::int64_t> values;
-        values.reserve(rows.size());
-        for (const Touched& row : rows) {
-            values.push_back(static_cast<std::int64_t>(field(row)));
-        }
-        return to_numpy(std::move(values));
-    };
     py::dict result;
-    result["event"] = column([](const Touched& row) { return row.event; });
-    result["pages"] = column([](const Touched& row) { return row.pages; });
-    result["resident_at_birth"] = column([](const Touched& row) { return row.resident_at_birth; });
-    result["resident_at_death"] = column([](const Touched& row) { return row.resident_at_death; });
-    result["is_prefix"] = column([](const Touched& row) { return row.is_prefix; });
+    result["event"] = column_of(rows, [](const Touched& row) { return row.event; });
+    result["pages"] = column_of(rows, [](const Touched& row) { return row.pages; });
+    result["resident_at_birth"] =
+        column_of(rows, [](const Touched& row) { return row.resident_at_birth; });
+    result["resident_at_death"] =
+        column_of(rows, [](const Touched& row) { return row.resident_at_death; });
+    result["is_prefix"] = column_of(rows, [](const Touched& row) { return row.is_prefix; });
     return result;
 }
 
@@ -134,14 +195,25 @@ void bind_trace(py::module_& module) {
                                [](const SharedReader& self) { return self.reader().file_bytes(); })
         .def_property_readonly(
             "metadata_json", [](const SharedReader& self) { return self.reader().metadata_json(); })
-        .def_property_readonly("names",
-                               [](const SharedReader& self) { return self.reader().names(); })
+        .def_property_readonly(
+            "names",
+            [](const SharedReader& self) {
+                py::list names; // bytes of a program need not be UTF-8
+                for (const std::string& name : self.reader().names()) {
+                    names.append(py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
+                        name.data(), static_cast<Py_ssize_t>(name.size()), "replace")));
+                }
+                return names;
+            })
         .def_property_readonly("summary", &summary)
         .def_property_readonly(
             "chunk_count", [](const SharedReader& self) { return self.reader().chunks().size(); })
         .def("chunk", &chunk, py::arg("index"))
         .def("calls", &calls, py::arg("index"))
         .def("objects", &objects)
+        .def("scopes", &scopes)
+        .def("marks", &marks)
+        .def("stacks", &stacks)
         .def("footprint", &footprint)
         .def("touched", &touched);
 

@@ -3,6 +3,8 @@
 
 #include <alloclab/base/error.hpp>
 #include <alloclab/trace/reader.hpp>
+#include <alloclab/trace/scopes.hpp>
+#include <alloclab/trace/tables.hpp>
 
 #include <cstdint>
 #include <span>
@@ -22,7 +24,11 @@ inline void read_all(std::span<const std::uint8_t> bytes) {
                 __builtin_trap(); // a silent partial result
             }
             columns.time_stamps_ns();
+            read_event_columns(reader, index);
         }
+        read_object_table(reader);
+        read_scope_table(reader);
+        read_mark_table(reader);
     } catch (const TraceError&) { // expected
     }
 }

@@ -4,7 +4,7 @@
 NumPy arrays own their memory. Decoding and sealing release the GIL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy.typing as npt
@@ -31,6 +31,9 @@ class TraceReader:
     def chunk(self, index: int) -> dict[str, npt.NDArray[Any]]: ...
     def calls(self, index: int) -> dict[str, npt.NDArray[Any]]: ...
     def objects(self) -> dict[str, npt.NDArray[Any]]: ...
+    def scopes(self) -> dict[str, npt.NDArray[Any]]: ...
+    def marks(self) -> dict[str, npt.NDArray[Any]]: ...
+    def stacks(self) -> dict[str, npt.NDArray[Any]]: ...
     def footprint(self) -> dict[str, npt.NDArray[Any]]: ...
     def touched(self) -> dict[str, npt.NDArray[Any]]: ...
 
@@ -42,6 +45,11 @@ def seal(
     level: int,
     metadata_json: str,
     progress: Callable[[int], None] | None = None,
+    symbolize: Callable[
+        [list[tuple[str, str]], list[tuple[int, int]]],
+        tuple[Sequence[Sequence[tuple[str, str, int, bool]]], list[str]],
+    ]
+    | None = None,
 ) -> dict[str, int]: ...
 def judge_placement(
     *,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from alloclab import _core
 from alloclab.errors import NotMeasured, TraceError
+from alloclab.stacks import Stacks
 from alloclab.units import format_bytes
 
 SUFFIX = ".alloctrace"
@@ -30,7 +31,9 @@ class Chunk:
 
     `kind` holds the numbers of `KINDS`; `call` says which call made an allocation; `size` and
     `alignment` are bytes; `time_ns` counts from the first event, interpolated; `value` has three
-    columns for the operands of scopes, marks and footprints.
+    columns for the operands of scopes, marks and footprints; `site` is the number in
+    `Trace.stacks()` plus one and `tag` the index in `Trace.names` plus one, of what allocates; 0
+    where there is none.
     """
 
     first_event: int
@@ -42,6 +45,8 @@ class Chunk:
     alignment: npt.NDArray[np.uint64]
     time_ns: npt.NDArray[np.uint64]
     value: npt.NDArray[np.uint64]
+    site: npt.NDArray[np.uint32]
+    tag: npt.NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -103,6 +108,8 @@ class Trace:
             raise TraceError(f"{path}: the metadata is no JSON object")
         self.metadata: Mapping[str, Any] = metadata
         self._footprint: Columns | None = None
+        self._names: list[str] | None = None
+        self._stacks: Stacks | None = None
 
     def summary(self) -> Summary:
         """Returns the counts and totals of the whole trace, by name."""
@@ -129,9 +136,30 @@ class Trace:
 
         Columns: `size` as first requested and `max_size` after reallocations, in bytes; `birth` and
         `death`, event indices, a death of -1 for what was alive at the end; `birth_thread`,
-        `death_thread`, `reallocations`, `is_region`.
+        `death_thread`, `reallocations`, `is_region`; and of its birth the innermost open `scope`
+        (row of `scopes()`), the `site` (number in `stacks()`) and the `tag` (index in `names`), -1
+        where there is none.
         """
         return self._reader.objects()
+
+    def scopes(self) -> Columns:
+        """Returns one row a scope, in the order in which they were entered.
+
+        Columns: `instance`; `kind` and `name`, indices in `names`; `thread`; `parent`, the row of
+        the scope around it, or -1; `enter` and `exit`, event indices, an exit of -1 for one that
+        was open at the end; `enter_time_ns`, `exit_time_ns`.
+        """
+        return self._reader.scopes()
+
+    def marks(self) -> Columns:
+        """Returns one row a mark: `event`, `name` (index in `names`), `thread`, `time_ns`."""
+        return self._reader.marks()
+
+    def stacks(self) -> Stacks:
+        """Returns the call stacks that the sites of objects and events number."""
+        if self._stacks is None:
+            self._stacks = Stacks(self._reader.stacks(), self.names)
+        return self._stacks
 
     def footprint(self) -> Columns:
         """Returns the recorded program's own resident memory, sample after sample.
@@ -152,8 +180,10 @@ class Trace:
 
     @property
     def names(self) -> list[str]:
-        """The interned names that marks and scopes refer to by index."""
-        return self._reader.names
+        """The interned names that marks, scopes, tags and frames refer to by index."""
+        if self._names is None:
+            self._names = self._reader.names
+        return self._names
 
     @property
     def uncertain_touched_ratio(self) -> float:

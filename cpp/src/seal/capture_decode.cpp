@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace alloclab {
 
@@ -14,7 +15,7 @@ using namespace capture;
 static_assert(static_cast<int>(Call::malloc) == static_cast<int>(AllocationCall::malloc) &&
               static_cast<int>(Call::pvalloc) == static_cast<int>(AllocationCall::pvalloc));
 
-bool CaptureLane::decode() {
+CaptureLane::Decoded CaptureLane::decode() {
     const unsigned first = block_[at_];
     if ((first & 1) != 0) {
         std::uint64_t word = 0;
@@ -25,7 +26,7 @@ bool CaptureLane::decode() {
         last_granule_ += static_cast<std::uint64_t>(zigzag_decode(delta));
         event_->kind = RawKind::free;
         event_->address = last_granule_ << 4;
-        return true;
+        return Decoded::event;
     }
     const unsigned code = first >> 1;
     ++at_;
@@ -36,9 +37,16 @@ bool CaptureLane::decode() {
         event_->size =
             8 * (code - static_cast<unsigned>(is_malloc ? Code::malloc_first : Code::calloc_first));
         take_delta();
-        return true;
+        event_->site = std::exchange(pending_site_, 0);
+        return Decoded::event;
     }
-    return decode_coded(code);
+    if (code > static_cast<unsigned>(Code::mark))
+        return decode_marker(code);
+    if (!decode_coded(code))
+        return Decoded::bad;
+    if (event_->kind == RawKind::allocate || event_->kind == RawKind::reallocate_end)
+        event_->site = std::exchange(pending_site_, 0);
+    return Decoded::event;
 }
 
 bool CaptureLane::decode_coded(unsigned code) {
@@ -133,11 +141,12 @@ bool CaptureLane::decode_coded(unsigned code) {
         return true;
     case Code::fork:
     case Code::exec:
-    case Code::mark:
-        event_->kind = static_cast<Code>(code) == Code::fork   ? RawKind::fork
-                       : static_cast<Code>(code) == Code::exec ? RawKind::exec
-                                                               : RawKind::mark;
+        event_->kind = static_cast<Code>(code) == Code::fork ? RawKind::fork : RawKind::exec;
         event_->value = take_varint();
+        return true;
+    case Code::mark:
+        event_->kind = RawKind::mark;
+        event_->name = take_name();
         return true;
     default:
         return false;

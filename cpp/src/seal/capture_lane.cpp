@@ -166,11 +166,15 @@ bool CaptureLane::next(RawEvent& event) {
         if (at_ < block_size_ && block_[at_] != 0) {
             const std::size_t event_offset = at_;
             *event_ = RawEvent{.thread = thread_};
-            if (!decode())
+            const Decoded decoded = decode();
+            if (decoded == Decoded::bad)
                 reject(event_offset, "not an event");
             stamp(event_offset);
-            if (at_ <= block_size_)
-                return true;
+            if (at_ <= block_size_) {
+                if (decoded == Decoded::event)
+                    return true;
+                continue;
+            }
             if (block_size_ == block_bytes)
                 reject(event_offset, "an event leaves its block");
             at_ = block_size_; // the file ends within it

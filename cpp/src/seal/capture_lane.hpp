@@ -39,14 +39,22 @@ private:
     bool begin_block();
     bool begin_window();
     void set_block_clock();
-    bool decode();
+    // What decoding an event came to.
+    enum class Decoded : std::uint8_t { event, nothing, bad };
+
+    Decoded decode();
     bool decode_coded(unsigned code);
+    Decoded decode_marker(unsigned code);
+    void decode_name();
+    bool decode_root();
+    bool decode_module();
+    std::uint32_t take_name();
     std::uint64_t take_varint();
     void take_delta();
     void stamp(std::size_t event_offset);
     [[noreturn]] void reject(std::size_t event_offset, const char* reason) const;
 
-    static constexpr std::size_t padding_bytes = 128; // more than any event
+    static constexpr std::size_t padding_bytes = 256; // more than any event
 
     std::span<const std::byte> bytes_;
     std::span<const CaptureWindow> windows_; // those to come
@@ -62,7 +70,8 @@ private:
     std::uint64_t block_ticks_ = 0;
     double ticks_per_byte_ = 0;
     std::uint64_t last_granule_ = 0;
-    RawEvent* event_ = nullptr; // being decoded
+    std::uint32_t pending_site_ = 0; // for the next event that allocates
+    RawEvent* event_ = nullptr;      // being decoded
     std::uint64_t ticks_ = 0;
     std::uint32_t thread_ = 0;
     enum class Edge : std::uint8_t { start, within, exit, done } edge_ = Edge::start;

@@ -11,9 +11,6 @@ namespace {
 // Threads' clocks agree to well below this; a free that comes later was not overtaken but unseen.
 constexpr std::uint64_t overtaking_limit_ns = 10'000'000;
 
-// A capture is untrusted: no table is sized by a thread number beyond this.
-constexpr std::uint32_t max_threads = 1u << 20;
-
 std::uint8_t allocation_code(EventKind kind, const RawEvent& event) {
     return static_cast<std::uint8_t>(static_cast<std::uint8_t>(kind) |
                                      static_cast<std::uint8_t>(event.call));
@@ -75,13 +72,16 @@ void Resolver::append(const RawEvent& event) {
     case RawKind::fork:
     case RawKind::exec: // told in the metadata
         return;
-    case RawKind::mark: {
-        Event mark{.code = static_cast<std::uint8_t>(EventKind::mark), .thread = event.thread};
-        mark.values[0] = event.value;
-        write(mark, event.time_ns);
-        return;
+    default:
+        return append_marker(event);
     }
-    }
+}
+
+void Resolver::set_site(Event& out, const RawEvent& event) {
+    out.site = stacks_.stack_of(event.thread, event.site);
+    out.tag = event.thread < tags_.size() ? tags_[event.thread] : 0;
+    summary_.sited_calls += out.site != 0;
+    summary_.tagged_calls += out.tag != 0;
 }
 
 void Resolver::allocate(const RawEvent& event) {
@@ -89,11 +89,12 @@ void Resolver::allocate(const RawEvent& event) {
     if (!failed) {
         settle(event, event.address);
     }
-    const Event out{
-        .code = allocation_code(failed ? EventKind::allocate_failed : EventKind::allocate, event),
-        .alignment_log2 = log2_of(event.alignment),
-        .thread = event.thread,
-        .size = event.size};
+    Event out{.code =
+                  allocation_code(failed ? EventKind::allocate_failed : EventKind::allocate, event),
+              .alignment_log2 = log2_of(event.alignment),
+              .thread = event.thread,
+              .size = event.size};
+    set_site(out, event);
     const std::uint64_t object = writer_.objects();
     const std::uint64_t index = write(out, event.time_ns);
     if (failed) {
@@ -212,7 +213,12 @@ void Resolver::end_reallocation(const RawEvent& event) {
         return;
     }
     settle(event, event.address);
-    const std::uint64_t index = write(EventKind::reallocate, event, block.object, event.size);
+    Event out{.code = static_cast<std::uint8_t>(EventKind::reallocate),
+              .thread = event.thread,
+              .object = block.object,
+              .size = event.size};
+    set_site(out, event);
+    const std::uint64_t index = write(out, event.time_ns);
     ++summary_.reallocations;
     summary_.requested_total_bytes += event.size;
     requested_live_bytes_ -= block.size;
@@ -222,7 +228,7 @@ void Resolver::end_reallocation(const RawEvent& event) {
     grow_requested(event.size, index);
 }
 
-TraceSummary Resolver::finish() {
+TraceSummary Resolver::finish(const Symbolizer& symbolize) {
     for (const PendingReallocation& pending : pending_) {
         if (pending.is_known && blocks_.find(pending.address) == nullptr) {
             blocks_.insert(pending.address, pending.block); // killed within realloc
@@ -232,6 +238,11 @@ TraceSummary Resolver::finish() {
               [](const Touched& a, const Touched& b) { return a.event < b.event; });
     summary_.has_touched = !touched_.empty();
     writer_.set_touched(std::move(touched_));
+    StackTable stacks = finish_stacks(stacks_, names_, writer_, symbolize);
+    summary_.sites = stacks.stacks.size();
+    writer_.set_stacks(std::move(stacks));
+    names_.finish();
+    summary_.open_scopes_at_end = open_scopes_.size();
     summary_.live_objects_at_end = blocks_.size() + regions_.size();
     summary_.requested_live_bytes_at_end = requested_live_bytes_;
     summary_.duration_ns = time_ns_;

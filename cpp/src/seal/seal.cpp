@@ -13,22 +13,21 @@ constexpr std::uint64_t events_per_progress = 1 << 20;
 } // namespace
 
 TraceSummary seal_capture(const std::filesystem::path& capture, const std::filesystem::path& trace,
-                          int level, std::string_view metadata_json,
-                          const std::function<void(std::uint64_t)>& progress) {
+                          const SealOptions& options) {
     CaptureReader reader(capture);
-    TraceWriter writer(trace, {.level = level});
+    TraceWriter writer(trace, {.level = options.level});
     Resolver resolver(writer);
     RawEvent event;
     while (reader.next(event)) {
         resolver.append(event);
-        if (progress && writer.events() % events_per_progress == 0) {
-            progress(writer.events());
+        if (options.progress && writer.events() % events_per_progress == 0) {
+            options.progress(writer.events());
         }
     }
-    TraceSummary summary = resolver.finish();
+    TraceSummary summary = resolver.finish(options.symbolize);
     summary.lost_events = reader.header().lost_events;
     summary.is_complete = reader.header().is_complete;
-    writer.finish(summary, metadata_json);
+    writer.finish(summary, options.metadata_json);
     summary.events = writer.events();
     summary.objects = writer.objects();
     return summary;

@@ -2,6 +2,9 @@
 #include <alloclab/trace/chunk_columns.hpp>
 
 #include <alloclab/base/error.hpp>
+#include <alloclab/trace/site_column.hpp>
+
+#include <algorithm>
 
 namespace alloclab {
 
@@ -26,9 +29,48 @@ ChunkColumns::ChunkColumns(std::span<const std::uint8_t> raw, std::uint64_t even
     if (cursor(Column::code).end - cursor(Column::code).at != static_cast<std::ptrdiff_t>(events)) {
         throw TraceError(place_ + ": the code column does not have a byte an event");
     }
-    if (!columns_[static_cast<std::size_t>(Column::site)].empty() ||
-        !columns_[static_cast<std::size_t>(Column::tag)].empty()) {
-        throw TraceError(place_ + ": sites and tags need a newer version of alloclab");
+}
+
+std::vector<std::uint32_t> ChunkColumns::sites(std::uint64_t limit) const {
+    std::vector<std::uint32_t> sites;
+    Cursor from = cursor(Column::site);
+    SitePredictor predictor;
+    while (from.at != from.end) {
+        std::uint64_t word = 0;
+        if (!read_varint(from.at, from.end, word) || (word != 0 && word - 1 > limit)) {
+            fail(sites.size(), "(of those with a site) has none that is possible");
+        }
+        const std::uint32_t site =
+            word == 0 ? predictor.predicted() : static_cast<std::uint32_t>(word - 1);
+        predictor.add(site);
+        sites.push_back(site);
+    }
+    check_sited(sites.size());
+    return sites;
+}
+
+std::vector<std::uint32_t> ChunkColumns::tags(std::uint64_t limit) const {
+    std::vector<std::uint32_t> tags;
+    Cursor from = cursor(Column::tag);
+    while (from.at != from.end) {
+        std::uint64_t run = 0;
+        std::uint64_t tag = 0;
+        if (!read_varint(from.at, from.end, run) || !read_varint(from.at, from.end, tag) ||
+            run == 0 || run > events_ - tags.size() || tag > limit) {
+            fail(tags.size(), "(of those with a tag) has a run of tags that cannot be");
+        }
+        tags.insert(tags.end(), static_cast<std::size_t>(run), static_cast<std::uint32_t>(tag));
+    }
+    check_sited(tags.size());
+    return tags;
+}
+
+// A column of sites or tags is empty or has one for each event that may have one.
+void ChunkColumns::check_sited(std::size_t rows) const {
+    const auto codes = this->codes();
+    if (rows != 0 &&
+        rows != static_cast<std::size_t>(std::count_if(codes.begin(), codes.end(), has_site))) {
+        fail(events_, "leaves sites or tags over, or lacks some");
     }
 }
 
@@ -48,6 +90,15 @@ std::vector<std::uint64_t> ChunkColumns::time_stamps_ns() const {
         fail(events_, "leaves time stamps unread");
     }
     return stamps;
+}
+
+std::uint64_t interpolated_ns(const std::vector<std::uint64_t>& stamps, std::uint64_t index) {
+    constexpr std::uint64_t stride = trace_format::events_per_time_stamp;
+    const std::uint64_t at = index / stride;
+    if (at + 1 >= stamps.size()) {
+        return stamps[at];
+    }
+    return stamps[at] + (stamps[at + 1] - stamps[at]) * (index % stride) / stride;
 }
 
 void ChunkColumns::fail(std::uint64_t index, const char* reason) const {

@@ -31,6 +31,34 @@ void ChunkEncoder::end_thread_run() {
     }
 }
 
+void ChunkEncoder::end_tag_run() {
+    if (tag_run_ != 0) {
+        append_varint(Column::tag, tag_run_);
+        append_varint(Column::tag, tag_);
+        tag_run_ = 0;
+    }
+}
+
+void ChunkEncoder::append_site(const Event& event) {
+    if (event.site != 0 && !has_sites_) {
+        has_sites_ = true;
+        columns_[static_cast<std::size_t>(Column::site)].assign(events_without_site_, 0);
+    }
+    if (has_sites_) {
+        append_varint(Column::site,
+                      event.site == sites_.predicted() ? 0 : std::uint64_t{event.site} + 1);
+        sites_.add(event.site);
+    } else {
+        ++events_without_site_; // predicted, should one with a site come
+    }
+    if (event.tag != tag_) {
+        end_tag_run();
+        tag_ = event.tag;
+    }
+    ++tag_run_;
+    has_tags_ |= event.tag != 0;
+}
+
 void ChunkEncoder::append(const Event& event, std::uint64_t time_ns) {
     if (events_ == 0) {
         first_time_ns_ = last_stamp_ns_ = time_ns;
@@ -61,11 +89,18 @@ void ChunkEncoder::append(const Event& event, std::uint64_t time_ns) {
     for (std::uint8_t index = 0; index < operands.values; ++index) {
         append_varint(Column::value, event.values[index]);
     }
+    if (has_site(event.code)) {
+        append_site(event);
+    }
     ++events_;
 }
 
 const std::vector<std::uint8_t>& ChunkEncoder::finish() {
     end_thread_run();
+    end_tag_run();
+    if (!has_tags_) {
+        columns_[static_cast<std::size_t>(Column::tag)].clear();
+    }
     raw_.clear();
     for (const auto& column : columns_) {
         std::uint8_t buffer[max_varint_bytes];
@@ -79,6 +114,11 @@ const std::vector<std::uint8_t>& ChunkEncoder::finish() {
 void ChunkEncoder::restart(std::uint64_t first_object) {
     events_ = 0;
     thread_run_ = 0;
+    sites_.restart();
+    has_sites_ = has_tags_ = false;
+    events_without_site_ = 0;
+    tag_run_ = 0;
+    tag_ = 0;
     first_object_ = predicted_object_ = first_object;
     for (auto& column : columns_) {
         column.clear();

@@ -3,6 +3,7 @@
 
 #include "byte_source.hpp"
 
+#include <alloclab/base/bits.hpp>
 #include <alloclab/base/error.hpp>
 
 #include <cstring>
@@ -121,6 +122,79 @@ std::vector<std::string> read_names(PartCursor from) {
     return names;
 }
 
+[[noreturn]] void fail_at_row(const PartCursor& from, const char* table, std::size_t row) {
+    throw TraceError(from.place + ": row " + std::to_string(row) + " of the " + table +
+                     " is impossible");
+}
+
+std::vector<std::uint32_t> read_stacks(PartCursor from) {
+    std::vector<std::uint32_t> stacks;
+    std::uint64_t node = 0;
+    while (!from.is_at_end()) {
+        node += static_cast<std::uint64_t>(zigzag_decode(from.number()));
+        if (node >= StackFrame::unknown) {
+            fail_at_row(from, "call stacks", stacks.size());
+        }
+        stacks.push_back(static_cast<std::uint32_t>(node));
+    }
+    return stacks;
+}
+
+std::vector<StackTable::Node> read_nodes(PartCursor from) {
+    std::vector<StackTable::Node> nodes;
+    while (!from.is_at_end()) {
+        const std::uint64_t number = nodes.size() + 1;
+        const std::uint64_t distance = from.number();
+        const std::uint64_t frame = from.number();
+        if (distance >= number || frame >= StackFrame::unknown) {
+            fail_at_row(from, "call tree", nodes.size());
+        }
+        nodes.push_back({static_cast<std::uint32_t>(distance == 0 ? 0 : number - distance),
+                         static_cast<std::uint32_t>(frame)});
+    }
+    return nodes;
+}
+
+std::vector<StackFrame> read_frames(PartCursor from, std::uint64_t name_count) {
+    std::vector<StackFrame> frames;
+    const auto name = [&] {
+        const std::uint64_t word = from.number();
+        if (word > name_count) {
+            fail_at_row(from, "frames", frames.size());
+        }
+        return static_cast<std::uint32_t>(word - 1); // 0 becomes unknown
+    };
+    while (!from.is_at_end()) {
+        StackFrame frame;
+        frame.function = name();
+        frame.file = name();
+        frame.module = name();
+        frame.line = static_cast<std::uint32_t>(from.number());
+        frame.offset = from.number();
+        frame.is_inlined = (from.number() & 1) != 0;
+        frames.push_back(frame);
+    }
+    return frames;
+}
+
+StackTable read_stack_table(PartCursor& parts, std::uint64_t name_count) {
+    StackTable table;
+    table.stacks = read_stacks(parts.part());
+    table.nodes = read_nodes(parts.part());
+    table.frames = read_frames(parts.part(), name_count);
+    for (const std::uint32_t node : table.stacks) {
+        if (node >= table.nodes.size()) {
+            throw TraceError(parts.place + ": a call stack names a frame that does not exist");
+        }
+    }
+    for (const StackTable::Node& node : table.nodes) {
+        if (node.frame >= table.frames.size()) {
+            throw TraceError(parts.place + ": the call tree names a frame that does not exist");
+        }
+    }
+    return table;
+}
+
 } // namespace
 
 struct TraceReader::Source : ByteSource {
@@ -161,9 +235,10 @@ void TraceReader::open() {
     if (std::memcmp(header.data(), file_magic.data(), file_magic.size()) != 0) {
         fail(0, "not an alloclab trace");
     }
-    if (const std::uint32_t found = get_u32(header.data() + 8); found != version) {
+    const std::uint32_t found = get_u32(header.data() + 8);
+    if (found < oldest_version || found > version) {
         fail(8, "trace format version " + std::to_string(found) + "; this alloclab reads " +
-                    std::to_string(version));
+                    std::to_string(oldest_version) + " to " + std::to_string(version));
     }
     if (size < header_bytes + trailer_bytes) {
         fail(size, "the trace is truncated: it has no footer");
@@ -181,10 +256,11 @@ void TraceReader::open() {
     }
     parse_footer(source_->decompress(footer_offset, static_cast<std::size_t>(footer_bytes),
                                      max_footer_raw_bytes),
-                 footer_offset);
+                 footer_offset, found);
 }
 
-void TraceReader::parse_footer(std::span<const std::uint8_t> raw, std::uint64_t footer_offset) {
+void TraceReader::parse_footer(std::span<const std::uint8_t> raw, std::uint64_t footer_offset,
+                               std::uint32_t format_version) {
     const std::string place = name() + ": offset " + std::to_string(footer_offset);
     PartCursor parts{raw.data(), raw.data() + raw.size(), place};
     summary_ = read_summary(parts.part());
@@ -198,6 +274,9 @@ void TraceReader::parse_footer(std::span<const std::uint8_t> raw, std::uint64_t 
     names_ = read_names(parts.part());
     const auto metadata = parts.bytes();
     metadata_json_.assign(reinterpret_cast<const char*>(metadata.data()), metadata.size());
+    if (format_version >= 2) {
+        stacks_ = read_stack_table(parts, names_.size());
+    }
 }
 
 ChunkColumns TraceReader::read_chunk(std::size_t index) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/trace/writer.hpp>
 
+#include <alloclab/base/bits.hpp>
 #include <alloclab/base/error.hpp>
 #include <alloclab/base/varint.hpp>
 
@@ -33,6 +34,39 @@ void append_varint(std::vector<std::uint8_t>& out, std::uint64_t value) {
 void append_part(std::vector<std::uint8_t>& out, std::span<const std::uint8_t> part) {
     append_varint(out, part.size());
     out.insert(out.end(), part.begin(), part.end());
+}
+
+void append_stacks(std::vector<std::uint8_t>& out, const StackTable& table) {
+    std::vector<std::uint8_t> part;
+    std::uint32_t before = 0;
+    for (const std::uint32_t node : table.stacks) {
+        append_varint(part, zigzag_encode(std::int64_t{node} - std::int64_t{before}));
+        before = node;
+    }
+    append_part(out, part);
+
+    part.clear();
+    std::uint64_t number = 1;
+    for (const StackTable::Node& node : table.nodes) {
+        append_varint(part, node.parent == 0 ? 0 : number - node.parent);
+        append_varint(part, node.frame);
+        ++number;
+    }
+    append_part(out, part);
+
+    part.clear();
+    const auto append_name = [&part](std::uint32_t name) {
+        append_varint(part, name == StackFrame::unknown ? 0 : std::uint64_t{name} + 1);
+    };
+    for (const StackFrame& frame : table.frames) {
+        append_name(frame.function);
+        append_name(frame.file);
+        append_name(frame.module);
+        append_varint(part, frame.line);
+        append_varint(part, frame.offset);
+        append_varint(part, frame.is_inlined);
+    }
+    append_part(out, part);
 }
 
 } // namespace
@@ -124,6 +158,11 @@ std::uint64_t TraceWriter::intern(std::string_view name) {
     return entry->second;
 }
 
+std::uint64_t TraceWriter::reserve_name() {
+    names_.emplace_back();
+    return names_.size() - 1;
+}
+
 void TraceWriter::write_chunk() {
     const std::vector<std::uint8_t>& raw = encoder_.finish();
     const std::span<const std::uint8_t> stored = file_->compress(raw);
@@ -180,6 +219,7 @@ std::vector<std::uint8_t> TraceWriter::footer(const TraceSummary& summary,
     }
     append_part(out, part);
     append_part(out, {reinterpret_cast<const std::uint8_t*>(metadata.data()), metadata.size()});
+    append_stacks(out, stacks_);
     return out;
 }
 

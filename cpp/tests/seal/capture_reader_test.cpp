@@ -46,6 +46,20 @@ CaptureBytes small_capture() {
     return capture;
 }
 
+// The same for what a program says of itself.
+CaptureBytes marked_capture() {
+    CaptureBytes capture;
+    capture.begin_window(0, 0);
+    capture.begin_block(1000);
+    capture.put_code(Code::name, {0, 2});
+    capture.put_letter('u');
+    capture.put_letter('p');
+    capture.put_code(Code::scope_enter, {1, 0, 0});
+    capture.put_code(Code::module, {1, 0x10000, 0x20000, 0, 0, 0x10000});
+    capture.put_code(Code::root, {2, 5, 0x20000});
+    return capture;
+}
+
 TEST(capture_reader, decodes_each_form_of_an_event) {
     CaptureBytes capture = small_capture();
     const auto events = read_all(capture.bytes());
@@ -188,10 +202,10 @@ TEST(capture_reader, names_the_offset_of_what_is_no_event) {
     CaptureBytes capture;
     capture.begin_window(0, 0);
     capture.begin_block(1000);
-    capture.put_code_number(31, {}); // no such code
+    capture.put_code(Code::root, {9}); // no such change
     try {
         read_all(capture.bytes());
-        FAIL() << "took an unknown code for an event";
+        FAIL() << "took an unknown change of roots for an event";
     } catch (const TraceError& error) {
         EXPECT_NE(std::string(error.what()).find("offset 65800"), std::string::npos)
             << error.what();
@@ -199,8 +213,7 @@ TEST(capture_reader, names_the_offset_of_what_is_no_event) {
 }
 
 // Each flipped bit gives events or a TraceError; the sanitized build would show anything else.
-TEST(capture_reader, survives_any_flipped_bit) {
-    CaptureBytes capture = small_capture();
+void flip_each_bit_of(CaptureBytes capture) {
     const auto whole = capture.bytes();
     const std::vector<std::byte> sound(whole.begin(), whole.end());
     std::size_t refused = 0;
@@ -220,6 +233,11 @@ TEST(capture_reader, survives_any_flipped_bit) {
     flip_each(capture::head_bytes, capture::head_bytes + sizeof(capture::WindowHeader));
     flip_each(capture::head_bytes + capture::block_bytes, capture.end_of_events());
     EXPECT_GT(refused, 0u);
+}
+
+TEST(capture_reader, survives_any_flipped_bit) {
+    flip_each_bit_of(small_capture());
+    flip_each_bit_of(marked_capture());
 }
 
 TEST(capture_reader, survives_windows_of_noise) {

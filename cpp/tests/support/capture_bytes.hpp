@@ -70,6 +70,8 @@ public:
         at_ += capture::put_varint(reinterpret_cast<unsigned char*>(file_.data()) + at_, field);
     }
 
+    void put_letter(char letter) { file_[at_++] = static_cast<std::byte>(letter); }
+
     void put_word(const capture::Word& word) {
         std::memcpy(file_.data() + at_, &word.bits, word.bytes);
         at_ += word.bytes;

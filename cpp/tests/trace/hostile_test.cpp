@@ -18,6 +18,8 @@ std::vector<std::uint8_t> small_trace() {
     std::vector<Event> events;
     for (std::uint64_t object = 0; object < 300; ++object) {
         events.push_back(allocate(object * 17 % 5000, object % 9));
+        events.back().site = object % 3;
+        events.back().tag = object / 50 % 2;
         if (object % 3 == 2) {
             events.push_back(free_of(object - 1));
         }
@@ -26,6 +28,7 @@ std::vector<std::uint8_t> small_trace() {
     return read_bytes(write_trace(folder, events, 64, [](TraceWriter& writer, TraceSummary&) {
         writer.set_touched({{0, 16, 1, 2, true}, {5, 20, 1, 20, false}});
         writer.intern("frame");
+        writer.set_stacks({{1, 0}, {{0, 0}, {1, 1}}, {{0, 0, 0, 12, 0x1234, false}, {}}});
     }));
 }
 
@@ -38,6 +41,12 @@ std::string read_whole(std::span<const std::uint8_t> bytes) {
     for (const Touched& row : reader.touched()) {
         add(row.event + row.pages * 3 + row.resident_at_birth * 5 + row.resident_at_death * 7);
     }
+    for (const StackTable::Node& node : reader.stacks().nodes) {
+        add(node.parent + node.frame * 3);
+    }
+    for (const StackFrame& frame : reader.stacks().frames) {
+        add(frame.function + frame.file * 3 + frame.module * 5 + frame.line * 7 + frame.offset);
+    }
     for (std::size_t index = 0; index < reader.chunks().size(); ++index) {
         const ChunkColumns chunk = reader.read_chunk(index);
         chunk.visit([&](const Event& event) {
@@ -46,6 +55,12 @@ std::string read_whole(std::span<const std::uint8_t> bytes) {
         });
         for (const std::uint64_t stamp : chunk.time_stamps_ns()) {
             add(stamp);
+        }
+        for (const std::uint32_t site : chunk.sites(reader.stacks().stacks.size())) {
+            add(site);
+        }
+        for (const std::uint32_t tag : chunk.tags(reader.names().size())) {
+            add(tag);
         }
     }
     return all;
@@ -92,12 +107,12 @@ TEST(HostileTrace, the_error_names_the_file_the_place_and_the_reason) {
 
 TEST(HostileTrace, a_newer_version_says_so) {
     std::vector<std::uint8_t> bytes = small_trace();
-    bytes[8] = 2;
+    bytes[8] = 3;
     try {
         read_whole(bytes);
         FAIL();
     } catch (const TraceError& error) {
-        EXPECT_NE(std::string(error.what()).find("version 2"), std::string::npos);
+        EXPECT_NE(std::string(error.what()).find("version 3"), std::string::npos);
     }
 }
 

@@ -37,7 +37,20 @@ enum class RawKind : std::uint8_t {
     thread_exit,      // thread
     fork,             // value: the child's process id; this process goes on
     exec,             // the image is about to be replaced; value: 0
-    mark,             // value: index of the name in the capture's names
+    mark,             // name
+    name,             // name; text, size: the next part of that name
+    scope_enter,      // value: scope, from 1 over the process; kind_name; name
+    scope_exit,       // value: scope
+    tag,              // name + 1, or 0: of this thread's allocations from here on
+    reset,            // value: scope
+    transfer,         // address; value: scope
+    reference,        // address: the holder; value: slot; old_address: the target or 0
+    root_push,        // address or 0
+    root_pop,         // value: how many
+    root_set,         // value: index; address or 0
+    frame,            // value: the caller's frame or 0; address: one more frame of this thread
+    module_mapped,    // address, size; old_address: load bias; name: path; kind_name: build id
+    module_gone,      // address
 };
 
 // One event of a capture. Which fields mean something is said beside its kind above; the others
@@ -45,9 +58,12 @@ enum class RawKind : std::uint8_t {
 struct RawEvent {
     RawKind kind{};
     AllocationCall call{};
-    bool is_prefix{};        // touched_*: the resident pages are one run from the start
-    bool is_reserved{};      // map: mapped without access (PROT_NONE)
-    std::uint32_t thread{};  // dense, 0 is the first thread seen
+    bool is_prefix{};       // touched_*: the resident pages are one run from the start
+    bool is_reserved{};     // map: mapped without access (PROT_NONE)
+    std::uint32_t thread{}; // dense, 0 is the first thread seen
+    std::uint32_t site{};   // of what allocates: the thread's frame, counted from 1; 0: unknown
+    std::uint32_t name{};
+    std::uint32_t kind_name{};
     std::uint64_t time_ns{}; // since the capture began; interpolated between stamps
     std::uint64_t address{};
     std::uint64_t size{};
@@ -59,6 +75,7 @@ struct RawEvent {
     std::uint64_t file_bytes{};
     std::uint64_t page_faults{};
     std::uint64_t value{};
+    const unsigned char* text{}; // in the capture's bytes
 };
 
 } // namespace alloclab

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <alloclab/seal/address_map.hpp>
+#include <alloclab/seal/capture_names.hpp>
 #include <alloclab/seal/raw_event.hpp>
 #include <alloclab/seal/region_map.hpp>
+#include <alloclab/seal/stack_builder.hpp>
+#include <alloclab/seal/symbols.hpp>
 #include <alloclab/trace/writer.hpp>
 
 #include <cstdint>
@@ -19,16 +22,22 @@ namespace alloclab {
 // Cost: O(1) an event; memory follows the live blocks and regions, and the touched rows.
 class Resolver {
 public:
-    explicit Resolver(TraceWriter& writer) : writer_(writer) {}
+    explicit Resolver(TraceWriter& writer) : writer_(writer), names_(writer) {}
 
     // Takes the next event. Throws: SystemError from the writer.
     void append(const RawEvent& event);
 
-    // Call once after the last event: what is known of the whole trace. Hands the touched rows to
-    // the writer.
-    TraceSummary finish();
+    // Call once after the last event: what is known of the whole trace. Hands the touched rows, the
+    // names and the call stacks to the writer. `symbolize` may be empty.
+    TraceSummary finish(const Symbolizer& symbolize = {});
+
+    // For names that come from elsewhere than the capture.
+    CaptureNames& names() { return names_; }
 
 private:
+    // A capture is untrusted: no table is sized by a thread number beyond this.
+    static constexpr std::uint32_t max_threads = 1u << 20;
+
     struct PendingReallocation {
         bool is_open = false;
         bool is_known = false;
@@ -55,6 +64,16 @@ private:
     void touched_birth(const RawEvent& event);
     void touched_death(const RawEvent& event);
     void footprint(const RawEvent& event);
+    void append_marker(const RawEvent& event);
+    void enter_scope(const RawEvent& event);
+    void exit_scope(const RawEvent& event);
+    void mark(const RawEvent& event);
+    void set_tag(const RawEvent& event);
+    void write_scope_event(EventKind kind, const RawEvent& event);
+    void reference(const RawEvent& event);
+    void change_roots(EventKind kind, const RawEvent& event);
+    bool find_object(std::uint64_t address, std::uint64_t& object_plus_one);
+    void set_site(Event& out, const RawEvent& event);
 
     std::optional<std::uint64_t> sized_by_event(std::uint64_t address);
     void cut(const RawEvent& event, std::uint64_t address);
@@ -64,7 +83,16 @@ private:
     void grow_requested(std::uint64_t bytes, std::uint64_t event);
     void note_live_objects();
 
+    struct OpenScope {
+        std::uint64_t instance = 0; // counted by the trace
+        std::uint32_t thread = 0;
+    };
+
     TraceWriter& writer_;
+    CaptureNames names_;
+    StackBuilder stacks_;
+    std::unordered_map<std::uint64_t, OpenScope> open_scopes_; // by the capture's number
+    std::vector<std::uint32_t> tags_;                          // by thread; name + 1
     TraceSummary summary_;
     AddressMap blocks_;
     RegionMap regions_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/seal/symbols.hpp>
 #include <alloclab/trace/summary.hpp>
 
 #include <cstdint>
@@ -10,13 +11,18 @@
 
 namespace alloclab {
 
+struct SealOptions {
+    int level = 9; // zstd's, 1 to 22
+    std::string_view metadata_json = "{}";
+    std::function<void(std::uint64_t)> progress; // called now and then with the events so far
+    Symbolizer symbolize;                        // empty: call sites stay addresses in objects
+};
+
 // Makes a trace of a capture: merges its threads, resolves addresses to objects, compresses.
-// `progress`, which may be empty, is called now and then with the events so far.
 // Returns: what the trace adds up to.
 // Throws: TraceError for bytes that are no capture, SystemError for files; then no trace is left.
 // Cost: some 60 ns an event at the usual levels; memory follows the live objects.
 TraceSummary seal_capture(const std::filesystem::path& capture, const std::filesystem::path& trace,
-                          int level, std::string_view metadata_json,
-                          const std::function<void(std::uint64_t)>& progress);
+                          const SealOptions& options);
 
 } // namespace alloclab

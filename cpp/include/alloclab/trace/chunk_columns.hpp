@@ -37,6 +37,12 @@ public:
     // Throws: TraceError when an operand is missing, left over, or names an object not yet created.
     template <class Visitor> void visit(Visitor&& visitor) const;
 
+    // The site (stack + 1, 0 unknown) and the tag (name + 1, 0 none) of each event that has_site(),
+    // in their order; empty where the chunk has none at all. `limit`: numbers above it are refused.
+    // Throws: TraceError.
+    std::vector<std::uint32_t> sites(std::uint64_t limit) const;
+    std::vector<std::uint32_t> tags(std::uint64_t limit) const;
+
     // The clock at every 256th event, the first at the chunk's first event, in nanoseconds.
     // Throws: TraceError.
     std::vector<std::uint64_t> time_stamps_ns() const;
@@ -56,12 +62,17 @@ private:
         return {bytes.data(), bytes.data() + bytes.size()};
     }
 
+    void check_sited(std::size_t rows) const;
+
     std::uint64_t events_;
     std::uint64_t first_object_;
     std::uint64_t first_time_ns_;
     std::string place_;
     std::array<std::span<const std::uint8_t>, trace_format::column_count> columns_;
 };
+
+// The time of event `index` of a chunk with these stamps: those between two are evenly spaced.
+std::uint64_t interpolated_ns(const std::vector<std::uint64_t>& stamps, std::uint64_t index);
 
 namespace detail {
 

@@ -3,6 +3,7 @@
 
 #include <alloclab/trace/event.hpp>
 #include <alloclab/trace/format.hpp>
+#include <alloclab/trace/site_column.hpp>
 
 #include <array>
 #include <cstdint>
@@ -37,6 +38,8 @@ private:
     void append_varint(Column column, std::uint64_t value);
     void append_byte(Column column, std::uint8_t byte);
     void end_thread_run();
+    void append_site(const Event& event);
+    void end_tag_run();
 
     std::size_t capacity_events_;
     std::size_t events_ = 0;
@@ -46,6 +49,12 @@ private:
     std::uint64_t last_stamp_ns_ = 0;
     std::uint64_t thread_run_ = 0;
     std::uint32_t thread_ = 0;
+    SitePredictor sites_;
+    bool has_sites_ = false;              // of the chunk; without one its column is empty
+    std::size_t events_without_site_ = 0; // before the first with one
+    bool has_tags_ = false;
+    std::uint64_t tag_run_ = 0;
+    std::uint32_t tag_ = 0;
     std::array<std::vector<std::uint8_t>, trace_format::column_count> columns_;
     std::vector<std::uint8_t> raw_;
 };

@@ -107,6 +107,11 @@ constexpr Operands operands_of(std::uint8_t code) {
     }
 }
 
+// True for the events that may have a call site and a tag: those that ask for memory.
+constexpr bool has_site(std::uint8_t code) {
+    return code < 0x20 || code == static_cast<std::uint8_t>(EventKind::reallocate);
+}
+
 // True for the events that are one call to the program's allocator, the denominator of every
 // per-event figure.
 constexpr bool is_allocator_call(std::uint8_t code) {
@@ -129,6 +134,9 @@ struct Event {
     std::uint64_t object{};
     std::uint64_t size{};
     std::uint64_t values[3]{};
+    // Written with what has_site(); read from columns of their own (ChunkColumns).
+    std::uint32_t site{}; // stack + 1; 0: unknown
+    std::uint32_t tag{};  // name + 1; 0: none
 };
 
 } // namespace alloclab

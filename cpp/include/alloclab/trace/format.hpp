@@ -12,9 +12,10 @@ namespace alloclab::trace_format {
 
 inline constexpr std::array<std::uint8_t, 8> file_magic{'a', 'l', 'l', 'o', 'c', 't', 'r', 0x1a};
 inline constexpr std::array<std::uint8_t, 8> end_magic{'a', 'l', 'l', 'o', 'c', 'e', 'n', 0x1a};
-inline constexpr std::uint32_t version = 1;
-inline constexpr std::size_t header_bytes = 16;  // magic, version, zero
-inline constexpr std::size_t trailer_bytes = 24; // footer offset, footer bytes, end magic
+inline constexpr std::uint32_t version = 2;
+inline constexpr std::uint32_t oldest_version = 1; // without sites, tags and their tables
+inline constexpr std::size_t header_bytes = 16;    // magic, version, zero
+inline constexpr std::size_t trailer_bytes = 24;   // footer offset, footer bytes, end magic
 
 inline constexpr std::uint32_t chunk_magic = 0x4b4e4843; // "CHNK"
 inline constexpr std::size_t chunk_header_bytes = 16;    // magic, events, raw bytes, stored bytes
@@ -36,8 +37,8 @@ enum class Column : std::uint8_t {
     value,     // varints, for events with values
     time,      // varint nanoseconds since the stamp before; one for every 256th event
     thread,    // pairs of varints: run length, thread
-    site,      // reserved for call sites: empty in version 1
-    tag,       // reserved for tags: empty in version 1
+    site,      // varints, for events that may have one: 0 as predicted, else 1 + stack + 1, or 1
+    tag,       // pairs of varints over the same events: run length, tag's name + 1 or 0
 };
 inline constexpr std::size_t column_count = 9;
 
@@ -48,7 +49,10 @@ enum class Part : std::uint8_t {
     touched,  // varints a row: event delta, pages, resident at birth + 1, at death + 1, flags
     names,    // length and UTF-8 bytes of each interned name
     metadata, // JSON, UTF-8
+    stacks,   // a zigzag varint each: its innermost node less the one of the stack before
+    nodes,    // varints a node: its own number less its parent's (0: none), frame
+    frames,   // varints a frame: function + 1, file + 1, module + 1, line, offset, flags
 };
-inline constexpr std::size_t part_count = 5;
+inline constexpr std::size_t part_count = 8;
 
 } // namespace alloclab::trace_format

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <alloclab/trace/chunk_columns.hpp>
+#include <alloclab/trace/stacks.hpp>
 #include <alloclab/trace/summary.hpp>
 #include <alloclab/trace/touched.hpp>
 
@@ -44,6 +45,7 @@ public:
     const std::string& metadata_json() const { return metadata_json_; }
     const std::vector<std::string>& names() const { return names_; }
     const std::vector<Touched>& touched() const { return touched_; }
+    const StackTable& stacks() const { return stacks_; }
     const std::vector<ChunkEntry>& chunks() const { return chunks_; }
 
     // The columns of chunk `index`; they stay valid until the next call.
@@ -55,7 +57,8 @@ private:
     struct Source;
 
     void open();
-    void parse_footer(std::span<const std::uint8_t> raw, std::uint64_t footer_offset);
+    void parse_footer(std::span<const std::uint8_t> raw, std::uint64_t footer_offset,
+                      std::uint32_t format_version);
     [[noreturn]] void fail(std::uint64_t offset, const std::string& reason) const;
 
     std::unique_ptr<Source> source_;
@@ -63,6 +66,7 @@ private:
     std::string metadata_json_;
     std::vector<std::string> names_;
     std::vector<Touched> touched_;
+    StackTable stacks_;
     std::vector<ChunkEntry> chunks_;
 };
 

@@ -36,6 +36,17 @@ struct TraceSummary {
     std::uint64_t duration_ns = 0;
     std::uint64_t has_touched = 0;  // 1: the touched table was recorded
     std::uint64_t missed_frees = 0; // blocks whose address came back without a free seen
+    std::uint64_t scopes = 0;       // entered
+    std::uint64_t open_scopes_at_end = 0;
+    std::uint64_t unmatched_scope_exits = 0;    // of scopes not open: closed twice, or unseen
+    std::uint64_t cross_thread_scope_exits = 0; // by another thread than entered
+    std::uint64_t marks = 0;
+    std::uint64_t sites = 0;       // call stacks
+    std::uint64_t sited_calls = 0; // allocations and reallocations with a known call stack
+    std::uint64_t tagged_calls = 0;
+    std::uint64_t references = 0;
+    std::uint64_t root_changes = 0;
+    std::uint64_t unresolved_references = 0; // holder, target or moved object unknown: left out
 };
 
 inline constexpr std::size_t summary_field_count = sizeof(TraceSummary) / sizeof(std::uint64_t);

@@ -37,6 +37,17 @@ inline constexpr std::array<const char*, summary_field_count> summary_field_name
     "duration_ns",
     "has_touched",
     "missed_frees",
+    "scopes",
+    "open_scopes_at_end",
+    "unmatched_scope_exits",
+    "cross_thread_scope_exits",
+    "marks",
+    "sites",
+    "sited_calls",
+    "tagged_calls",
+    "references",
+    "root_changes",
+    "unresolved_references",
 };
 
 // Calls `visitor(name, value)` for each field in order.

@@ -18,9 +18,11 @@ struct EventColumns {
     std::vector<std::uint64_t> alignment; // bytes; 0: the call's default
     std::vector<std::uint64_t> time_ns;   // interpolated between stamps
     std::vector<std::uint64_t> value;     // three a row: the operands of scopes, marks, footprints
+    std::vector<std::uint32_t> site;      // call stack + 1, 0: unknown
+    std::vector<std::uint32_t> tag;       // name + 1, 0: none
 };
 
-// Decodes chunk `index`. Throws: TraceError, SystemError. Cost: some 60 bytes an event.
+// Decodes chunk `index`. Throws: TraceError, SystemError. Cost: some 70 bytes an event.
 EventColumns read_event_columns(TraceReader& reader, std::size_t index);
 
 // What of a chunk a simulated allocator needs: the same columns without the others.
@@ -47,9 +49,12 @@ struct ObjectTable {
     std::vector<std::uint32_t> death_thread;
     std::vector<std::uint32_t> reallocations;
     std::vector<std::uint8_t> is_region; // mapped by the program itself
+    std::vector<std::int32_t> scope; // innermost one open at birth: row of the scope table, or -1
+    std::vector<std::int32_t> site;  // of its birth: call stack, or -1
+    std::vector<std::int32_t> tag;   // of its birth: name, or -1
 };
 
-// Decodes the whole trace. Throws: TraceError, SystemError. Cost: some 50 bytes an object.
+// Decodes the whole trace. Throws: TraceError, SystemError. Cost: some 60 bytes an object.
 ObjectTable read_object_table(TraceReader& reader);
 
 // The recorded program's own footprint, sample after sample.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <alloclab/trace/chunk_encoder.hpp>
+#include <alloclab/trace/stacks.hpp>
 #include <alloclab/trace/summary.hpp>
 #include <alloclab/trace/touched.hpp>
 
@@ -40,8 +41,16 @@ public:
     // The index of `name` among the interned ones.
     std::uint64_t intern(std::string_view name);
 
+    // An index for a name whose text is told later, before finish(); it is not found by intern().
+    std::uint64_t reserve_name();
+    void set_name(std::uint64_t index, std::string_view text) { names_[index] = text; }
+
     // Takes the rows of the touched table, in order of their events.
     void set_touched(std::vector<Touched> rows) { touched_ = std::move(rows); }
+
+    // Takes the call stacks that the events' sites name.
+    // Requires: StackTable's invariant; names interned here.
+    void set_stacks(StackTable stacks) { stacks_ = std::move(stacks); }
 
     std::uint64_t events() const { return events_; }
     std::uint64_t objects() const { return objects_; }
@@ -64,6 +73,7 @@ private:
     ChunkEncoder encoder_;
     std::vector<ChunkEntry> chunks_;
     std::vector<Touched> touched_;
+    StackTable stacks_;
     std::vector<std::string> names_;
     std::unordered_map<std::string, std::uint64_t> name_index_;
     std::uint64_t events_ = 0;

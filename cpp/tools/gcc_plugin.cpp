@@ -13,9 +13,11 @@
 #include "gcc-plugin.h"
 
 #include "context.h"
+#include "function.h"
 #include "langhooks.h"
 #include "pass_manager.h"
 #include "plugin-version.h"
+#include "target.h"
 #include "tree-pass.h"
 #include "tree.h"
 
@@ -25,6 +27,8 @@
 ALLOCLAB_WEAK(register_callback);
 ALLOCLAB_WEAK(plugin_default_version_check);
 ALLOCLAB_WEAK(current_function_decl);
+ALLOCLAB_WEAK(cfun);
+ALLOCLAB_WEAK(targetm);
 ALLOCLAB_WEAK(lang_hooks);
 ALLOCLAB_WEAK(global_options);
 ALLOCLAB_WEAK(g);
@@ -73,6 +77,8 @@ constexpr size_t most_passes = 1024;
 Family families[2 * most_passes];
 size_t known_passes;
 
+void (*set_function)(tree);
+int last_parsed = -1;
 void (*parse_file)();
 void (*clean_up)();
 
@@ -268,25 +274,26 @@ void on_pass(void* event, void*) {
     enter(Level::pass, name[0] == '*' ? name + 1 : name, pass, owner);
 }
 
-void on_parse_function(void* event, void*) {
-    enter_function(Level::parsed, static_cast<const_tree>(event));
+// Called whenever the current function changes. PLUGIN_START_PARSE_FUNCTION knows neither members
+// defined in their class nor lambdas nor what templates are instantiated to; all of them are given
+// a number one higher than the last when their body begins.
+void set_function_and_say(tree decl) {
+    set_function(decl);
+    if (phase_name != phase_parse || decl == NULL_TREE || cfun == nullptr || cfun->decl != decl)
+        return;
+    if (cfun->funcdef_no > last_parsed) {
+        last_parsed = cfun->funcdef_no;
+        enter_function(Level::parsed, decl);
+    }
 }
 
-// A function declared before ends as its earlier declaration: then it is the innermost.
 void on_function_parsed(void* event, void*) {
-    size_t innermost = 0;
     for (size_t at = depth; at > depth_of_phase(); --at) {
-        if (open[at - 1].level != Level::parsed)
-            continue;
-        if (innermost == 0)
-            innermost = at;
-        if (open[at - 1].key == event) {
-            innermost = at;
-            break;
+        if (open[at - 1].level == Level::parsed && open[at - 1].key == event) {
+            close_above(at - 1);
+            return;
         }
     }
-    if (innermost != 0)
-        close_above(innermost - 1);
 }
 
 // The link-time compiler's "parsing" goes through every phase.
@@ -305,6 +312,8 @@ void on_unit(void*, void*) {
     const char* file = main_input_filename == nullptr ? "" : main_input_filename;
     enter(Level::build, lbasename(file), nullptr, nullptr);
     begin_phase(in_lto_p ? phase_read : phase_parse);
+    set_function = targetm.set_current_function;
+    targetm.set_current_function = set_function_and_say;
     parse_file = lang_hooks.parse_file;
     lang_hooks.parse_file = parse_and_say;
     clean_up = lang_hooks.decls.post_compilation_parsing_cleanups;
@@ -371,7 +380,6 @@ int plugin_init(plugin_name_args* arguments, plugin_gcc_version* version) {
         plugin_callback_func call;
     } calls[] = {
         {PLUGIN_START_UNIT, on_unit},
-        {PLUGIN_START_PARSE_FUNCTION, on_parse_function},
         {PLUGIN_FINISH_PARSE_FUNCTION, on_function_parsed},
         {PLUGIN_ALL_IPA_PASSES_START, on_ipa_start},
         {PLUGIN_ALL_IPA_PASSES_END, on_ipa_end},

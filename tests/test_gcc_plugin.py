@@ -157,7 +157,7 @@ def test_functions_are_named_as_they_are_parsed_and_as_they_are_optimised(
 ) -> None:
     _, [scopes] = compiles.recorded("g++", "-O0", "-c", "thing.cpp")
     phase_at = {line.split()[1]: at for at, line in enumerate(scopes) if line[:2] == " p"}
-    parsed = names_at(scopes[: phase_at["lower"]], 2, "function")
+    parsed = [line.strip().removeprefix("function ") for line in scopes[: phase_at["lower"]]]
     expanded = names_at(scopes[phase_at["optimise"] :], 2, "function")
     for name in (
         "use",

@@ -107,7 +107,7 @@ def _draw_live(axes: Axes, x: _Axis, live: LiveBytes, samples: Columns) -> float
     top = int(requested.max())
     if mapped.any():
         both = requested + mapped
-        label = f"mapped by the program itself, on top: peak {_mb(mapped)}"
+        label = f"mapped, on top: peak {_mb(mapped)}"
         axes.fill_between(
             at,
             requested / 1e6,
@@ -164,24 +164,27 @@ def _draw_bands(axes: Axes, x: _Axis, scopes: Columns, names: list[str], kind: s
         interpolation="none",
         zorder=0,
     )
+    first = {name: place for place, name in enumerate(bands.in_order)}
+    coloured = dict(zip(bands.longest, _BANDS, strict=False))
     handles = [
-        Patch(color=to_rgba(colour, _BAND_ALPHA), label=_shortened(bands.names[name]))
-        for colour, name in zip(_BANDS, bands.longest, strict=False)
+        Patch(color=to_rgba(coloured[name], _BAND_ALPHA), label=_shortened(bands.names[name]))
+        for name in sorted(coloured, key=first.__getitem__)
     ]
     others = len(bands.longest) - len(handles)
     if others > 0:
-        text = f"{format_count(others)} other {kind}s"
+        text = f"{format_count(others)} other {kind}{'s' if others > 1 else ''}"
         handles.append(Patch(color=to_rgba(_OTHER_COLOUR, _BAND_ALPHA), label=text))
     return handles
 
 
 @dataclass(frozen=True)
 class _Bands:
-    """The name in each column of the picture; `longest` lists names by what they cover."""
+    """The name in each column of the picture; names by what they cover, and by first entry."""
 
     names: list[str]
     columns: Ints
     longest: list[int]
+    in_order: list[int]
 
 
 def _bands(x: _Axis, scopes: Columns, names: list[str], kind: str) -> _Bands:
@@ -206,7 +209,9 @@ def _bands(x: _Axis, scopes: Columns, names: list[str], kind: str) -> _Bands:
     total = share.sum(axis=1)
     columns = np.where(share.sum(axis=0) >= 0.5, share.argmax(axis=0), len(number))
     longest = [int(each) for each in np.argsort(-total, kind="stable") if total[each] > 0]
-    return _Bands([names[int(each)] for each in number], columns, longest)
+    _, first = np.unique(label.ravel(), return_index=True)
+    in_order = [int(each) for each in np.argsort(first)]
+    return _Bands([names[int(each)] for each in number], columns, longest, in_order)
 
 
 def _cover(
@@ -243,8 +248,9 @@ def _draw_frames(axes: Axes, x: _Axis, scopes: Columns, names: list[str], top: f
     at = x.of(scopes["enter"][scopes["kind"] == names.index("frame")])
     if not at.size:
         return
-    shown = at[:: -(-at.size // _MOST_TICKS)]
-    text = "frames" if shown.size == at.size else f"every {-(-at.size // _MOST_TICKS)}th frame"
+    step = -(-at.size // _MOST_TICKS)
+    shown = at[::step]
+    text = f"{format_count(at.size)} frames" + (f", one in {step} drawn" if step > 1 else "")
     axes.vlines(
         shown,
         0,
@@ -252,7 +258,7 @@ def _draw_frames(axes: Axes, x: _Axis, scopes: Columns, names: list[str], top: f
         transform=axes.get_xaxis_transform(),
         color=_TICK_COLOUR,
         linewidth=0.5,
-        label=f"{format_count(at.size)} frames: {text}",
+        label=text,
         zorder=5,
     )
 

@@ -67,7 +67,7 @@ def plot_live(
     axes = figure.add_subplot() if axes is None else axes
     top = _draw_live(axes, x, live, trace.footprint())
     bands = [] if kind is None else _draw_bands(axes, x, scopes, names, kind)
-    _draw_frames(axes, x, scopes, names, top)
+    _draw_frames(axes, x, scopes, names)
     axes.set_xlim(0, x.end)
     axes.set_ylim(0, 1.06 * top / 1e6)
     axes.set_xlabel(x.label)
@@ -242,7 +242,7 @@ def _around(parent: Ints, is_kind: npt.NDArray[np.bool_], row: Ints) -> Ints:
         found = np.where(is_other, parent[np.maximum(found, 0)], found)
 
 
-def _draw_frames(axes: Axes, x: _Axis, scopes: Columns, names: list[str], top: float) -> None:
+def _draw_frames(axes: Axes, x: _Axis, scopes: Columns, names: list[str]) -> None:
     if "frame" not in names:
         return
     at = x.of(scopes["enter"][scopes["kind"] == names.index("frame")])

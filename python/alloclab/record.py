@@ -19,6 +19,7 @@ from typing import Any
 from alloclab import _core
 from alloclab.captures import Capture, seal_captures, trace_stem
 from alloclab.errors import Error, UsageError
+from alloclab.gcc_phases import add_gcc_phases
 from alloclab.staging import Stage
 from alloclab.traces import SUFFIX
 
@@ -34,6 +35,7 @@ def record(
     duration: float | None = None,
     max_bytes: int | None = None,
     redact: bool = False,
+    gcc_phases: bool = False,
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
     seal: bool = True,
@@ -49,6 +51,7 @@ def record(
         duration: seconds after which the recording ends; the program goes on.
         max_bytes: size of all captures together at which the recording ends; the program goes on.
         redact: keep hashes in place of paths and arguments.
+        gcc_phases: make a compile by GCC tell its phases, passes and functions.
         cwd: the program's working directory.
         env: the program's whole environment; by default this process's.
         seal: turn captures into traces; otherwise `output` receives the captures.
@@ -64,6 +67,8 @@ def record(
         raise UsageError(f"max_bytes {max_bytes}: no size a recording can be limited to")
     words = [os.fspath(word) for word in command]
     environment = dict(os.environ if env is None else env)
+    phased = add_gcc_phases(words, path=environment.get("PATH")) if gcc_phases else None
+    words = words if phased is None else list(phased.words)
     program = _find_program(words, environment, cwd)
     place = Path(output) if output else Path(tempfile.mkdtemp(prefix="alloclab-recording-"))
     place.mkdir(parents=True, exist_ok=True)
@@ -82,6 +87,7 @@ def record(
     returncode = process.poll()
     if returncode is None:
         _left_running.append(process)  # kept, so that it can be waited for
+    warnings += [] if phased is None else phased.warnings
     warnings += [f"process {pid} goes on; it is no longer recorded" for pid in sorted(survivors)]
     captures = sorted(stage.gathered)
     if not seal:

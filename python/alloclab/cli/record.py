@@ -54,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redact", action="store_true", help="keep hashes in place of paths and arguments"
     )
+    parser.add_argument(
+        "--gcc-phases",
+        action="store_true",
+        help="make a compile by GCC tell its phases, passes and functions as scopes",
+    )
     add_json(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
 
@@ -71,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             duration=arguments.duration,
             max_bytes=arguments.max_bytes,
             redact=arguments.redact,
+            gcc_phases=arguments.gcc_phases,
         )
     for warning in capture.warnings:
         print(f"alloclab: warning: {warning}", file=sys.stderr)

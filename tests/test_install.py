@@ -54,6 +54,13 @@ def test_the_replay_child_is_executable() -> None:
     assert os.access(_native.replay_executable(), os.X_OK)
 
 
+def test_what_names_functions_is_executable() -> None:
+    path = _native.symbolize_executable()
+    assert path is not None, "built without libdw"
+    assert os.access(path, os.X_OK)
+    assert "python" not in needed_libraries(path)
+
+
 def test_the_package_is_typed() -> None:
     package = Path(alloclab.__file__).parent
     assert (package / "py.typed").is_file()

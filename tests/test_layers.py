@@ -32,6 +32,7 @@ PYTHON_ORDER = [
         "traces_diff",
         "captures",
         "staging",
+        "symbols",
         "record",
         "allocators",
         "growth",

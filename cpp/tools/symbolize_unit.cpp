@@ -12,6 +12,7 @@ namespace alloclab {
 namespace {
 
 constexpr int max_depth = 256;
+constexpr std::size_t max_path_bytes = 4 << 10;
 
 std::string_view view(const char* text) {
     return text == nullptr ? std::string_view() : std::string_view(text);
@@ -207,50 +208,65 @@ const std::string& UnitScopes::name_of(Scope& scope) {
     if (!scope.is_named) {
         scope.is_named = true;
         const std::string_view linkage = linkage_name(&scope.die);
+        scope.has_linkage_name = !linkage.empty();
         scope.name = linkage.empty() ? written_name(&scope.die) : readable_name(linkage);
     }
     return scope.name;
 }
 
+// Of a static C++ function the symbol tells more than the entry; of a C function it is the same.
+std::string_view UnitScopes::function_of(Scope& scope, std::string_view symbol) {
+    const std::string& name = name_of(scope);
+    const bool has_symbol = !is_inlined(scope) && !symbol.empty();
+    if (has_symbol && !scope.has_linkage_name &&
+        (name.empty() || symbol.find('(') != symbol.npos)) {
+        return symbol;
+    }
+    return name.empty() ? std::string_view("(unnamed)") : std::string_view(name);
+}
+
+SourceFrame UnitScopes::line_of(std::uint64_t address) {
+    SourceFrame frame;
+    if (Dwarf_Line* const line = dwarf_getsrc_die(&unit_, address)) {
+        int line_number = 0;
+        if (dwarf_lineno(line, &line_number) == 0 && line_number > 0) {
+            frame.line = static_cast<std::uint32_t>(line_number);
+        }
+        frame.file = view(dwarf_linesrc(line, nullptr, nullptr)).substr(0, max_path_bytes);
+    }
+    return frame;
+}
+
+SourceFrame UnitScopes::call_of(Scope& inlined) {
+    SourceFrame frame;
+    frame.line = number(&inlined.die, DW_AT_call_line);
+    Dwarf_Files* files = nullptr;
+    std::size_t count = 0;
+    const std::uint32_t file = number(&inlined.die, DW_AT_call_file);
+    if (dwarf_getsrcfiles(&scope_, &files, &count) == 0 && file < count) {
+        frame.file = view(dwarf_filesrc(files, file, nullptr, nullptr)).substr(0, max_path_bytes);
+    }
+    return frame;
+}
+
 void UnitScopes::frames(std::size_t address, std::string_view symbol,
                         std::vector<SourceFrame>& frames) {
-    SourceFrame frame;
-    if (Dwarf_Line* const line = dwarf_getsrc_die(&unit_, addresses_[address])) {
-        int number = 0;
-        if (dwarf_lineno(line, &number) == 0 && number > 0) {
-            frame.line = static_cast<std::uint32_t>(number);
-        }
-        frame.file = view(dwarf_linesrc(line, nullptr, nullptr)).substr(0, 4096);
-    }
+    SourceFrame frame = line_of(addresses_[address]);
     std::uint32_t at = innermost_[address];
-    const bool is_known = at != no_scope;
-    while (at != no_scope) {
-        Scope& scope = scopes_[at];
-        frame.function = name_of(scope);
-        frame.is_inlined = scope.is_inlined && scope.parent != no_scope;
-        if (!frame.is_inlined && !symbol.empty() && linkage_name(&scope.die).empty()) {
-            // Of a static C++ function the symbol tells more; of a C function it is the same.
-            frame.function =
-                frame.function.empty() || symbol.find('(') != symbol.npos ? symbol : frame.function;
-        }
-        frames.push_back(frame);
-        if (!frame.is_inlined) {
-            break;
-        }
-        frame = {};
-        frame.line = number(&scope.die, DW_AT_call_line);
-        Dwarf_Files* files = nullptr;
-        std::size_t count = 0;
-        if (dwarf_getsrcfiles(&scope_, &files, &count) == 0) {
-            frame.file =
-                view(dwarf_filesrc(files, number(&scope.die, DW_AT_call_file), nullptr, nullptr))
-                    .substr(0, 4096);
-        }
-        at = scope.parent;
-    }
-    if (!is_known && (!symbol.empty() || !frame.file.empty())) {
+    if (at == no_scope && !symbol.empty()) { // without a symbol either it is padding
         frame.function = symbol;
         frames.push_back(frame);
+    }
+    while (at != no_scope) {
+        Scope& scope = scopes_[at];
+        frame.function = function_of(scope, symbol);
+        frame.is_inlined = is_inlined(scope);
+        frames.push_back(frame);
+        if (!frame.is_inlined) {
+            return;
+        }
+        frame = call_of(scope);
+        at = scope.parent;
     }
 }
 

@@ -24,8 +24,8 @@ public:
     // Requires: `addresses` sorted, as the debug information counts them, and alive as long.
     UnitScopes(const Dwarf_Die& unit, std::span<const std::uint64_t> addresses);
 
-    // Returns the frames of an address, innermost first; a
-    // function without a name of its own gets `symbol`, which is readable.
+    // Adds the frames of an address, innermost first. A function without a name of its own gets
+    // `symbol`, which is readable; without a function or a symbol there are none.
     // Requires: the texts of `symbol` outlive the frames; those returned live as long as this.
     void frames(std::size_t address, std::string_view symbol, std::vector<SourceFrame>& frames);
 
@@ -33,8 +33,9 @@ private:
     struct Scope {
         Dwarf_Die die;
         std::uint32_t parent; // no_scope: a function of its own
-        bool is_inlined;
+        bool is_inlined_entry;
         bool is_named = false;
+        bool has_linkage_name = false;
         std::string name{};
     };
     using Members = std::vector<std::uint32_t>; // indices of addresses, ascending
@@ -45,7 +46,13 @@ private:
     void visit(Dwarf_Die* die, const Members& members, std::uint32_t scope, int depth);
     void walk_named_space(Dwarf_Die* die, const Members& members, std::uint32_t scope, int depth);
     Members within(Dwarf_Die* die, const Members& members, std::uint32_t scope) const;
+    static bool is_inlined(const Scope& scope) {
+        return scope.is_inlined_entry && scope.parent != no_scope;
+    }
     const std::string& name_of(Scope& scope);
+    std::string_view function_of(Scope& scope, std::string_view symbol);
+    SourceFrame line_of(std::uint64_t address);
+    SourceFrame call_of(Scope& inlined);
     std::string written_name(Dwarf_Die* die) const;
 
     Dwarf_Die unit_;  // has the line table

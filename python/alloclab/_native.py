@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finds the compiled parts of the package: the replay child, the recorder, the malloc libraries.
+"""Finds the compiled parts of the package: the children, the recorder, the malloc libraries.
 
 They are installed beside the extension module, which an editable install puts in another folder
 than the Python sources.
@@ -17,6 +17,12 @@ from alloclab.errors import Error
 def replay_executable() -> Path:
     """Returns the path of the process that measures."""
     return _part("bin/alloclab-replay")
+
+
+def symbolize_executable() -> Path | None:
+    """Returns the path of what names functions, or None: it is not built where libdw is missing."""
+    path = _native_folder() / "bin/alloclab-symbolize"
+    return path if path.exists() else None
 
 
 def record_library() -> Path:

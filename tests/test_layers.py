@@ -34,7 +34,6 @@ PYTHON_ORDER = [
         "traces_diff",
         "captures",
         "staging",
-        "symbols",
         "record",
         "allocators",
         "growth",

@@ -34,6 +34,8 @@ PYTHON_ORDER = [
         "captures",
         "staging",
         "record",
+        "record_options",
+        "output_marks",
         "allocators",
         "growth",
         "compile",

@@ -26,6 +26,7 @@ CPP_ORDER = [
 ]
 PYTHON_ORDER = [
     {"errors", "units"},
+    {"marker"},
     {"_core", "_native"},
     {
         "stacks",
@@ -35,6 +36,8 @@ PYTHON_ORDER = [
         "captures",
         "staging",
         "record",
+        "record_options",
+        "output_marks",
         "allocators",
         "growth",
         "compile",

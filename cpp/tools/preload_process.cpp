@@ -3,6 +3,8 @@
 // The recorder's entry points in front of what begins, forks, replaces and ends processes and
 // threads.
 
+#include "preload_hooks.hpp"
+
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/exec_environment.hpp>
 #include <alloclab/record/process.hpp>
@@ -42,6 +44,7 @@ __attribute__((constructor)) void begin() {
     real_calls();
     begin_capture();
     prepare_sites();
+    prepare_frames();
 }
 
 __attribute__((destructor)) void end() {

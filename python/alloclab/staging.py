@@ -24,13 +24,14 @@ _CONTROL_MAGIC = 0x54434C41
 _STOP_OFFSET = 4
 _USED_OFFSET = 16
 _STOP_DURATION = 3
+MARKS = "marks"  # what the program's output said, beside the captures
 
 
 class Stage:
     """Where every user can load the library from and leave captures: a change of user before
     exec loses nothing, and neither does a loader that may not enter a private folder."""
 
-    def __init__(self, max_bytes: int | None) -> None:
+    def __init__(self, max_bytes: int | None, options: Mapping[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="alloclab-stage-", dir=_open_folder()))
         self.folder.chmod(0o755)
         self.library = self.folder / "liballoclab_record.so"
@@ -44,6 +45,10 @@ class Stage:
         control = self.captures / "control"
         control.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
         control.chmod(0o666)
+        if options:
+            lines = "".join(f"{name}={value}\n" for name, value in options.items())
+            (self.captures / "options").write_text(lines, encoding="ascii")
+            (self.captures / "options").chmod(0o644)
         with control.open("r+b") as file:
             self._control = mmap.mmap(file.fileno(), 4096)
         self.max_bytes = max_bytes
@@ -82,6 +87,8 @@ class Stage:
             headers.append(header)
             self.gathered.append(target)
         self._holds_captures = has_failed
+        if (self.captures / MARKS).exists():
+            shutil.copyfile(self.captures / MARKS, place / MARKS)
         images = [{"kind": "spawn", "path": program, "pid": process.pid, "wall_ns": 0}]
         images += [image for header in headers for image in header["images"]]
         warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]

@@ -21,6 +21,8 @@ from alloclab.symbols import SourceFrame, symbolize
 from alloclab.traces import SUFFIX, Trace
 
 CAPTURE_SUFFIX = ".capture"
+MARKS = "marks"
+"""The file beside captures that holds what the program printed."""
 DEFAULT_LEVEL = 9
 """zstd's level: 9 still seals faster than a program allocates; 19 is for traces to be kept."""
 
@@ -124,9 +126,28 @@ def seal_file(
         level=level,
         metadata_json=json.dumps(metadata),
         progress=progress,
+        marks=_printed_marks(Path(capture).with_name(MARKS), warn or (lambda line: None)),
         symbolize=partial(_name_functions, redact=redact, warn=warn or (lambda line: None)),
     )
     return Trace(trace)
+
+
+def _printed_marks(path: Path, warn: Callable[[str], None]) -> list[tuple[int, str, str]]:
+    """Reads what the program printed: a line a mark, its time, kind and name."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    marks = []
+    for number, line in enumerate(lines, 1):
+        time_ns, _, rest = line.partition(" ")
+        kind, _, name = rest.partition(" ")
+        is_sound = time_ns.isascii() and time_ns.isdigit() and int(time_ns) < 1 << 64
+        if not is_sound or kind not in ("mark", "scope", "frame", "turn"):
+            warn(f"{path}:{number}: no mark; it is left out")
+            continue
+        marks.append((int(time_ns), kind, name))
+    return sorted(marks)
 
 
 def _name_functions(

@@ -17,12 +17,12 @@ from types import FrameType
 from typing import Any
 
 from alloclab import _core
-from alloclab.captures import Capture, seal_captures, trace_stem
+from alloclab.captures import CAPTURE_SUFFIX, MARKS, Capture, seal_captures, trace_stem
 from alloclab.errors import Error, UsageError
 from alloclab.gcc_phases import add_gcc_phases
 from alloclab.output_marks import OutputMarks, checked_pattern
 from alloclab.record_options import recorder_options
-from alloclab.staging import MARKS, Stage
+from alloclab.staging import Stage
 from alloclab.traces import SUFFIX
 
 _POLL_S = 0.05
@@ -117,6 +117,8 @@ def record(
         remove=True,
     )
     warnings += doubts
+    if not list(place.glob(f"*{CAPTURE_SUFFIX}")):  # else it is for sealing what is left
+        (place / MARKS).unlink(missing_ok=True)
     return Capture(place, traces, warnings=warnings, returncode=returncode)
 
 

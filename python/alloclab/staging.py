@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alloclab import _core, _native
-from alloclab.captures import CAPTURE_SUFFIX
+from alloclab.captures import CAPTURE_SUFFIX, MARKS
 from alloclab.errors import Error
 
 # The page shared with every recorded process; docs/capture-format.md describes it.
@@ -24,7 +24,6 @@ _CONTROL_MAGIC = 0x54434C41
 _STOP_OFFSET = 4
 _USED_OFFSET = 16
 _STOP_DURATION = 3
-MARKS = "marks"  # what the program's output said, beside the captures
 
 
 class Stage:

@@ -126,6 +126,7 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
     header.forked_from = file.forked_from;
     header.has_cut_arguments = file.has_cut_arguments != 0;
     header.start_wall_ns = file.start_wall_ns;
+    header.start_monotonic_ns = file.start_monotonic_ns;
     header.page_bytes = file.page_bytes;
     header.thread_count = file.thread_count;
     header.is_complete = file.is_complete != 0 && file.file_bytes <= bytes.size();

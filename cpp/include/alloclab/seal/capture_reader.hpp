@@ -31,6 +31,7 @@ struct CaptureHeader {
     std::vector<std::string> arguments;
     bool has_cut_arguments{};
     std::uint64_t start_wall_ns{};
+    std::uint64_t start_monotonic_ns{};
     std::uint64_t duration_ns{}; // to the latest reading of the clock
     std::uint64_t page_bytes{};
     std::string allocator_object; // the path of what provided malloc

@@ -164,9 +164,7 @@ def _name_functions(
         for line in found.warnings:
             warn(line)
         return found.frames, paths
-    frames = [
-        [frame._replace(file=_hashed(frame.file)) for frame in each] for each in found.frames
-    ]
+    frames = [[frame._replace(file=_hashed(frame.file)) for frame in each] for each in found.frames]
     return frames, [_hashed(path) for path in paths]
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // `frame-on`: calls that end a frame in programs nobody changes. What waits for the next frame in
-// most of them are these functions of the C library; others are patched in, see preload_scopes.cpp.
+// most of them are these functions of the C library; others are patched, see record/hooks.hpp.
 
 #include "preload_errno.hpp"
 #include "preload_hooks.hpp"

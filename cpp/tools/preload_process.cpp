@@ -7,6 +7,7 @@
 
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/exec_environment.hpp>
+#include <alloclab/record/hooks.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
@@ -45,10 +46,12 @@ __attribute__((constructor)) void begin() {
     begin_capture();
     prepare_sites();
     prepare_frames();
+    hook_loaded_objects(is_known_wait);
 }
 
 __attribute__((destructor)) void end() {
     finish_capture(StopReason::exit);
+    report_hooks();
 }
 
 // Runs an exec with the recorder kept in its environment, and with what was recorded rounded off
@@ -97,8 +100,10 @@ std::size_t count_arguments(va_list arguments) {
 
 // Ends the capture in the process itself; a vfork child's _exit ends nothing of its parent.
 void finish_if_own() {
-    if (is_own_process())
-        finish_capture(StopReason::exit);
+    if (!is_own_process())
+        return;
+    finish_capture(StopReason::exit);
+    report_hooks();
 }
 
 } // namespace

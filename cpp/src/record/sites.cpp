@@ -26,7 +26,7 @@ struct OuterCaller {
 // What a thread knows of its stacks. The tables' slots lie in shared memory, this does not: of a
 // child cloned behind the recorder's back neither process must follow the other's pointers.
 struct ThreadSites {
-    OwnStack own;
+    KnownStack stack;
     NumberTable stacks; // hash of a stack -> frame
     NumberTable frames; // address, frame of the caller -> frame
     std::uint32_t frame_count;
@@ -105,6 +105,7 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 [[gnu::noinline]] void forget_addresses(ThreadSites& sites, std::uint32_t generation) {
     sites.stacks.clear();
     sites.frames.clear();
+    sites.stack.count = 0;
     sites.modules_generation = generation;
 }
 
@@ -130,7 +131,7 @@ std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
     if (site_depth == 1 && !is_own_code(caller.pc))
         addresses[0] = caller.pc;
     else
-        walk = walk_stack(caller, sites.own, addresses, site_depth);
+        walk = walk_stack(caller, sites.stack, addresses, site_depth);
     if (const std::uint32_t generation = modules_generation();
         __builtin_expect(sites.modules_generation != generation, false))
         forget_addresses(sites, generation);

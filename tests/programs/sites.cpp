@@ -9,7 +9,7 @@
 
 static void *volatile block;
 
-__attribute__((constructor)) static void allocate_on_load() {
+extern "C" __attribute__((constructor)) void allocate_on_load() {
     block = std::malloc(PLUGIN_BYTES + 1);
     std::free(block);
 }
@@ -39,7 +39,7 @@ NAMED by_malloc(std::size_t size) {
 }
 
 NAMED by_malloc_twice() {
-    for (int turn = 0; turn < 2; ++turn)
+    for (volatile int turn = 0; turn < 2; turn = turn + 1)
         by_malloc(1001);
     ++after;
 }

@@ -35,6 +35,7 @@ class Sites:
     by_size: dict[int, list[tuple[tuple[str, str], ...]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    frames: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     modules: list[Module] = field(default_factory=list)
     gone: list[Module] = field(default_factory=list)
     frame_count: int = 0
@@ -79,12 +80,15 @@ def sites_of(capture: RawCapture) -> Sites:
             pending[thread] = event.fields[0]
             sites.site_count += 1
         elif event.word in ALLOCATIONS and event.lane == 0:
-            stack, frame = [], pending.pop(thread, 0)
+            stack, site = [], pending.pop(thread, 0)
+            frame = site
             while frame:
                 frame, function = frames[thread][frame - 1]
                 stack.append(function)
             if len(event.fields) > 1:
-                sites.by_size[_size_of(event.word, event.fields)].append(tuple(stack))
+                size = _size_of(event.word, event.fields)
+                sites.by_size[size].append(tuple(stack))
+                sites.frames[size].append(site)
     sites.frame_count = sum(map(len, frames.values()))
     return sites
 

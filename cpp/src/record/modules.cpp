@@ -184,8 +184,13 @@ void remove_if_gone(std::size_t at) {
 // Requires: the lock is held. Takes the object of the address into the list, if it is not there.
 void list_opened(std::uintptr_t address) {
     Module module{};
-    if (ask_loader(address, module) && read_image_headers(module))
-        insert(module);
+    if (!ask_loader(address, module))
+        return;
+    const std::uintptr_t end = module.end; // as is_gone() will be told it
+    if (!read_image_headers(module))
+        return;
+    module.end = end;
+    insert(module);
 }
 
 } // namespace

@@ -26,12 +26,16 @@ struct OuterCaller {
 // What a thread knows of its stacks. The tables' slots lie in shared memory, this does not: of a
 // child cloned behind the recorder's back neither process must follow the other's pointers.
 struct ThreadSites {
-    OwnStack own;
+    KnownStack stack;
     NumberTable stacks; // hash of a stack -> frame
     NumberTable frames; // address, frame of the caller -> frame
     std::uint32_t frame_count;
     std::uint32_t modules_generation; // that the tables hold for
     OuterCaller outer;
+    // The stack told last, outermost first: the next often begins the same.
+    std::uint32_t told_count;
+    std::uint32_t told_frames[most_frames];
+    std::uintptr_t told_addresses[most_frames];
 };
 __thread ThreadSites thread_sites __attribute__((tls_model("initial-exec"))) = {};
 
@@ -88,13 +92,23 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 [[gnu::noinline]] std::uint32_t tell_stack(ThreadSites& sites, const std::uintptr_t* addresses,
                                            const Walk& walk, std::uint64_t hash) {
     std::uint32_t frame = 0;
-    for (std::size_t address_idx = walk.count; address_idx > 0; --address_idx) {
-        const std::uintptr_t address = addresses[address_idx - 1];
+    std::size_t outer_idx = 0;
+    for (; outer_idx < walk.count && outer_idx < sites.told_count &&
+           sites.told_addresses[outer_idx] == addresses[walk.count - 1 - outer_idx];
+         ++outer_idx)
+        frame = sites.told_frames[outer_idx];
+    for (; outer_idx < walk.count; ++outer_idx) {
+        const std::uintptr_t address = addresses[walk.count - 1 - outer_idx];
         const std::uint32_t known = sites.frames.find(address, frame);
         frame = known != 0 ? known : tell_frame(sites, frame, address);
-        if (frame == 0)
+        if (frame == 0) {
+            sites.told_count = 0;
             return 0;
+        }
+        sites.told_addresses[outer_idx] = address;
+        sites.told_frames[outer_idx] = frame;
     }
+    sites.told_count = static_cast<std::uint32_t>(walk.count);
     if (walk.is_cut)
         __atomic_fetch_add(&process.header->cut_stacks, 1, __ATOMIC_RELAXED);
     sites.stacks.insert(hash, 0, frame);
@@ -105,6 +119,8 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 [[gnu::noinline]] void forget_addresses(ThreadSites& sites, std::uint32_t generation) {
     sites.stacks.clear();
     sites.frames.clear();
+    sites.stack.count = 0;
+    sites.told_count = 0;
     sites.modules_generation = generation;
 }
 
@@ -130,7 +146,7 @@ std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
     if (site_depth == 1 && !is_own_code(caller.pc))
         addresses[0] = caller.pc;
     else
-        walk = walk_stack(caller, sites.own, addresses, site_depth);
+        walk = walk_stack(caller, sites.stack, addresses, site_depth);
     if (const std::uint32_t generation = modules_generation();
         __builtin_expect(sites.modules_generation != generation, false))
         forget_addresses(sites, generation);
@@ -159,7 +175,7 @@ void prepare_sites() {
 
 std::uint32_t find_site(const Caller& caller) {
     ThreadLanes& lanes = thread_lanes;
-    if (lanes.is_finding_site || lanes.own.is_busy || lanes.has_exited || !is_recording())
+    if (lanes.is_finding_site || lanes.own.is_busy || lanes.has_exited || !ensure_capture())
         return 0;
     lanes.is_finding_site = true;
     compiler_barrier();
@@ -184,6 +200,7 @@ void release_sites() {
     thread_sites.stacks.release();
     thread_sites.frames.release();
     thread_sites.frame_count = 0;
+    thread_sites.told_count = 0;
     thread_sites.outer = {};
 }
 

@@ -97,6 +97,8 @@ void enter_forked_child() {
 }
 
 void expect_threads() {
+    if (is_unnoticed_child())
+        enter_forked_child();
     process.has_threads = true;
     thread_lanes.own.limit = nullptr;
 }

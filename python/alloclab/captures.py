@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from alloclab import _core
 from alloclab.errors import Error, UsageError
-from alloclab.symbols import SourceFrame, symbolize
+from alloclab.symbols import NO_DEBUG_INFORMATION, SourceFrame, symbolize
 from alloclab.traces import SUFFIX, Trace
 
 CAPTURE_SUFFIX = ".capture"
@@ -132,6 +132,17 @@ def seal_file(
     return Trace(trace)
 
 
+def _without_repetition(warnings: list[str]) -> list[str]:
+    """Returns each warning once, and one for all program files without debug information."""
+    suffix = f": {NO_DEBUG_INFORMATION}"
+    plain = [line.removesuffix(suffix) for line in warnings if line.endswith(suffix)]
+    names = list(dict.fromkeys(Path(path).name for path in plain))
+    kept = list(dict.fromkeys(line for line in warnings if not line.endswith(suffix)))
+    if not names:
+        return kept
+    return [*kept, f"{NO_DEBUG_INFORMATION}, so frames have no lines, in {', '.join(names)}"]
+
+
 def _printed_marks(path: Path, warn: Callable[[str], None]) -> list[tuple[int, str, str]]:
     """Reads what the program printed: a line a mark, its time, kind and name."""
     try:
@@ -203,7 +214,7 @@ def seal_captures(
             continue
         if remove:
             capture.unlink()
-    return sorted(traces, key=_start), list(dict.fromkeys(warnings))
+    return sorted(traces, key=_start), _without_repetition(warnings)
 
 
 def trace_stem(capture: Path, header: Mapping[str, Any], redact: bool) -> str:

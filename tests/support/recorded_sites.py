@@ -49,9 +49,7 @@ def run_with_sites(command: list[str], folder: Path, sites: str) -> list[RawCapt
     """Runs a command under the recorder itself, without the driver; reads what it left."""
     folder.mkdir(exist_ok=True)
     (folder / "options").write_text(f"sites={sites}\n", encoding="ascii")
-    given = environment(
-        LD_PRELOAD=str(_native.record_library()), ALLOCLAB_RECORD_DIR=str(folder)
-    )
+    given = environment(LD_PRELOAD=str(_native.record_library()), ALLOCLAB_RECORD_DIR=str(folder))
     subprocess.run(command, check=True, env=given, stdout=subprocess.DEVNULL)
     paths = sorted(folder.glob("*.capture"), key=os.path.getmtime)
     return [read_capture(path) for path in paths]

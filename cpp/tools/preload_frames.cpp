@@ -6,6 +6,7 @@
 #include "preload_errno.hpp"
 #include "preload_hooks.hpp"
 
+#include <alloclab/record/hooks.hpp>
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/options.hpp>
 #include <alloclab/record/real_calls.hpp>
@@ -24,6 +25,7 @@ namespace {
 enum Wait : unsigned { usleep_wait, nanosleep_wait, clock_nanosleep_wait, poll_wait, wait_count };
 constexpr const char* wait_names[wait_count] = {"usleep", "nanosleep", "clock_nanosleep", "poll"};
 bool ends_frame[wait_count];
+bool was_called[wait_count];
 
 template <class Function> Function* next(Function*& cached, const char* name) {
     if (cached == nullptr)
@@ -35,6 +37,7 @@ template <class Function> Function* next(Function*& cached, const char* name) {
 inline void pass(Wait wait) {
     if (__builtin_expect(ends_frame[wait], false)) {
         const ErrnoKept kept;
+        was_called[wait] = true;
         pass_boundary("frame", wait_names[wait]);
     }
 }
@@ -44,6 +47,13 @@ inline void pass(Wait wait) {
 void prepare_frames() {
     for (unsigned wait_idx = 0; wait_idx < wait_count; ++wait_idx)
         ends_frame[wait_idx] = has_symbol(options().frame_on, wait_names[wait_idx]);
+}
+
+void report_frames() {
+    for (unsigned wait_idx = 0; wait_idx < wait_count; ++wait_idx)
+        if (ends_frame[wait_idx])
+            report_hook(wait_names[wait_idx],
+                        was_called[wait_idx] ? "was called" : "was never called");
 }
 
 bool is_known_wait(const char* symbol) {

@@ -52,6 +52,7 @@ __attribute__((constructor)) void begin() {
 __attribute__((destructor)) void end() {
     finish_capture(StopReason::exit);
     report_hooks();
+    report_frames();
 }
 
 // Runs an exec with the recorder kept in its environment, and with what was recorded rounded off
@@ -104,6 +105,7 @@ void finish_if_own() {
         return;
     finish_capture(StopReason::exit);
     report_hooks();
+    report_frames();
 }
 
 } // namespace

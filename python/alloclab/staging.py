@@ -24,6 +24,7 @@ _CONTROL_MAGIC = 0x54434C41
 _STOP_OFFSET = 4
 _USED_OFFSET = 16
 _STOP_DURATION = 3
+HOOKS = "hooks"  # what became of the functions of frame-on and scope-on
 
 
 class Stage:
@@ -51,6 +52,7 @@ class Stage:
         with control.open("r+b") as file:
             self._control = mmap.mmap(file.fileno(), 4096)
         self.max_bytes = max_bytes
+        self._options = dict(options or {})
 
     def preload_into(self, environment: dict[str, str]) -> None:
         others = environment.get("LD_PRELOAD")
@@ -92,7 +94,22 @@ class Stage:
         images += [image for header in headers for image in header["images"]]
         warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]
         warnings += [line for header in headers for line in _doubts(header)]
+        warnings += self._missed_functions()
         return warnings
+
+    def _missed_functions(self) -> Iterator[str]:
+        """Says which functions of frame-on and scope-on no process has called, and why."""
+        told: dict[str, set[str]] = {}
+        if (self.captures / HOOKS).exists():
+            for line in (self.captures / HOOKS).read_text(errors="replace").splitlines():
+                symbol, _, outcome = line.partition(" ")
+                told.setdefault(symbol, set()).add(outcome)
+        for option in ("frame-on", "scope-on"):
+            for symbol in filter(None, self._options.get(option, "").split(",")):
+                outcomes = told.get(symbol, set())
+                if "was called" not in outcomes:
+                    why = min(outcomes - {"was not found"}, default="was not found")
+                    yield f"{option}: {symbol} {why}"
 
     def survivors(self, process: subprocess.Popen[bytes]) -> set[int]:
         """Returns the processes still running, of the command and of those recorded."""

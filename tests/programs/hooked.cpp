@@ -12,7 +12,11 @@
 #include <stdexcept>
 #include <unistd.h>
 
+#ifdef __clang__
+#define OUT_OF_LINE extern "C" __attribute__((noinline))
+#else
 #define OUT_OF_LINE extern "C" __attribute__((noinline, noipa))
+#endif
 
 static std::jmp_buf back;
 

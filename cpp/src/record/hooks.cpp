@@ -227,26 +227,22 @@ void hook_loaded_objects(bool (*is_others)(const char*)) {
     looked_at = object_idx;
 }
 
-void report_hooks() {
-    if (wanted_count == 0)
-        return;
+void report_hook(const char* symbol, const char* outcome) {
     char path[sizeof(Settings::directory) + 16];
-    char* const path_end = put_text(path, settings().directory);
-    put_text(path_end, "/hooks");
+    put_text(put_text(path, settings().directory), "/hooks");
     const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(path),
                                 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (is_error(fd))
         return;
-    for (std::uint32_t wanted_idx = 0; wanted_idx < wanted_count; ++wanted_idx) {
-        const Wanted& symbol = wanted[wanted_idx];
-        char line[symbol_most_bytes + 128];
-        char* end = put_text(line, symbol.symbol);
-        end = put_text(end, " ");
-        end = put_text(end, outcome_of(symbol));
-        end = put_text(end, "\n");
-        system_call(SYS_write, fd, address_argument(line), end - line);
-    }
+    char line[symbol_most_bytes + 128];
+    char* const end = put_text(put_text(put_text(put_text(line, symbol), " "), outcome), "\n");
+    system_call(SYS_write, fd, address_argument(line), end - line);
     system_call(SYS_close, fd);
+}
+
+void report_hooks() {
+    for (std::uint32_t wanted_idx = 0; wanted_idx < wanted_count; ++wanted_idx)
+        report_hook(wanted[wanted_idx].symbol, outcome_of(wanted[wanted_idx]));
 }
 
 } // namespace alloclab::record

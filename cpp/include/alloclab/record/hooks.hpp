@@ -18,6 +18,7 @@ bool has_pending_hooks();
 // Adds to the file `hooks` beside the captures, a line a symbol, what has become of it in this
 // process: "NAME was called", "NAME was never called", "NAME was not found" or why it could not be.
 void report_hooks();
+void report_hook(const char* symbol, const char* outcome);
 
 // The unwinder must find return addresses as the program left them. Puts them back on this
 // thread's stack; after a catch, above the catching function, the hooks are installed again.

@@ -49,16 +49,14 @@ def run_with_sites(command: list[str], folder: Path, sites: str) -> list[RawCapt
     """Runs a command under the recorder itself, without the driver; reads what it left."""
     folder.mkdir(exist_ok=True)
     (folder / "options").write_text(f"sites={sites}\n", encoding="ascii")
-    given = environment(
-        LD_PRELOAD=str(_native.record_library()), ALLOCLAB_RECORD_DIR=str(folder)
-    )
+    given = environment(LD_PRELOAD=str(_native.record_library()), ALLOCLAB_RECORD_DIR=str(folder))
     subprocess.run(command, check=True, env=given, stdout=subprocess.DEVNULL)
     paths = sorted(folder.glob("*.capture"), key=os.path.getmtime)
     return [read_capture(path) for path in paths]
 
 
 def sites_of(capture: RawCapture) -> Sites:
-    """Puts the stacks together. Events of one thread are in order, which is all that counts here."""
+    """Puts the stacks together: events of one thread are in order, which is all that counts."""
     sites = Sites()
     frames: dict[int, list[tuple[int, tuple[str, str]]]] = defaultdict(list)
     pending: dict[int, int] = {}

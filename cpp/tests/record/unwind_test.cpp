@@ -203,8 +203,8 @@ TEST_F(Unwind, walks_a_fiber_and_ends_where_its_stack_does) {
     EXPECT_TRUE(std::equal(stacks.ours.begin(), stacks.ours.begin() + 6, stacks.theirs.begin()));
 }
 
-// A tree of calls whose shapes, depths and places in the code change by chance, so that a walk meets
-// what the one before knew at every offset, or not at all.
+// A tree of calls whose shapes, depths and places in the code change by chance, so that a walk
+// meets what the one before knew at every offset, or not at all.
 struct RandomCalls {
     std::mt19937 random{3};
     Stacks stacks;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-// sites PLUGIN OTHER: allocates from places whose names a test looks for, each by a size of its own.
-// The plugins are built from this very file, with the name of their function and their size given.
+// sites PLUGIN OTHER: allocates from places whose names a test looks for, each by a size of its
+// own. The plugins are built from this very file, with the name of their function and their size
+// given.
 
 #include <cstdlib>
 
 #ifdef PLUGIN_FUNCTION
 
-static void *volatile block;
+static void* volatile block;
 
 extern "C" __attribute__((constructor)) void allocate_on_load() {
     block = std::malloc(PLUGIN_BYTES + 1);
@@ -28,7 +29,7 @@ extern "C" __attribute__((noinline)) void PLUGIN_FUNCTION() {
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void *volatile block;
+static void* volatile block;
 static volatile int after;
 
 #define NAMED extern "C" __attribute__((noinline)) void
@@ -50,7 +51,7 @@ NAMED by_new() {
 }
 
 NAMED by_realloc() {
-    void *p = std::malloc(1005);
+    void* p = std::malloc(1005);
     p = std::realloc(p, 1007);
     std::free(p);
 }
@@ -61,7 +62,7 @@ NAMED by_calloc() {
 }
 
 NAMED by_memalign() {
-    void *p = nullptr;
+    void* p = nullptr;
     if (posix_memalign(&p, 64, 1011) == 0)
         std::free(p);
 }
@@ -81,7 +82,7 @@ NAMED by_signal() {
     ++after;
 }
 
-extern "C" __attribute__((noinline)) void *in_thread(void *) {
+extern "C" __attribute__((noinline)) void* in_thread(void*) {
     by_malloc(1015);
     ++after;
     return nullptr;
@@ -100,8 +101,8 @@ NAMED in_child() {
     ++after;
 }
 
-NAMED by_plugin(const char *path, const char *function) {
-    void *handle = dlopen(path, RTLD_NOW);
+NAMED by_plugin(const char* path, const char* function) {
+    void* handle = dlopen(path, RTLD_NOW);
     if (handle == nullptr)
         std::abort();
     reinterpret_cast<void (*)()>(dlsym(handle, function))();
@@ -109,7 +110,7 @@ NAMED by_plugin(const char *path, const char *function) {
     ++after;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     by_malloc_twice();
     by_new();
     by_realloc();

@@ -56,7 +56,7 @@ def run_with_sites(command: list[str], folder: Path, sites: str) -> list[RawCapt
 
 
 def sites_of(capture: RawCapture) -> Sites:
-    """Puts the stacks together. Events of one thread are in order: all that counts here."""
+    """Puts the stacks together: events of one thread are in order, which is all that counts."""
     sites = Sites()
     frames: dict[int, list[tuple[int, tuple[str, str]]]] = defaultdict(list)
     pending: dict[int, int] = {}

@@ -97,8 +97,7 @@ void insert(const Module& module) {
     if (is_known || list->count == most_modules)
         return;
     begin_change();
-    std::memmove(list->modules + at + 1, list->modules + at,
-                 (list->count - at) * sizeof(Module));
+    std::memmove(list->modules + at + 1, list->modules + at, (list->count - at) * sizeof(Module));
     list->modules[at] = module;
     ++list->count;
     end_change();

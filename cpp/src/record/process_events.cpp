@@ -4,8 +4,8 @@
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/live_blocks.hpp>
-#include <alloclab/record/modules.hpp>
 #include <alloclab/record/marks.hpp>
+#include <alloclab/record/modules.hpp>
 #include <alloclab/record/names.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/residence.hpp>

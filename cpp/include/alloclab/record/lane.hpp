@@ -111,8 +111,8 @@ inline bool append_short_at(std::uint32_t& site, std::uint64_t granule, Encode e
     compiler_barrier();
     unsigned char* const cursor = lane.cursor;
     const capture::Word place = capture::varint_word(site);
-    const std::uint64_t bits =
-        place.bits << 8 | static_cast<std::uint64_t>(capture::Code::site) << 1;
+    const std::uint64_t bits = place.bits << 8 | static_cast<std::uint64_t>(capture::Code::site)
+                                                     << 1;
     const unsigned bytes = 1 + place.bytes;
     const std::uint64_t delta = granule_delta(granule, lane.last_granule);
     bool is_appended = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What marks cost a program that nobody records: below 2 ns each. Under the recorder (preload it and
-// set ALLOCLAB_RECORD_DIR) the same loops say what they cost then.
+// What marks cost a program that nobody records: below 2 ns each. Under the recorder (preload it
+// and set ALLOCLAB_RECORD_DIR) the same loops say what they cost then.
 
 #include <alloclab/marker.h>
 

@@ -84,3 +84,19 @@ def test_waits_that_never_come_are_told_of(tmp_path: Path) -> None:
     (path,) = (tmp_path / "out").glob("*.capture")
     entered = [line for line in read_capture(path).told() if line[0] == "enter"]
     assert [line[2:] for line in entered] == [("frame", "step")] * 3
+
+
+def test_a_function_of_a_library_that_is_loaded_later_is_found(tmp_path: Path) -> None:
+    library = tmp_path / "libdelays.so"
+    source = SOURCE.with_name("delays_library.c")
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+    program = tmp_path / "delays"
+    subprocess.run(["cc", "-o", program, SOURCE.with_name("delays.c"), "-ldl"], check=True)
+    capture = record(
+        [program, library], output=tmp_path / "out", frame_on=["SDL_Delay"], seal=False
+    )
+    assert capture.returncode == 0
+    assert list(capture.warnings) == []
+    (path,) = (tmp_path / "out").glob("*.capture")
+    entered = [line for line in read_capture(path).told() if line[0] == "enter"]
+    assert [line[2:] for line in entered] == [("frame", "SDL_Delay")] * 3

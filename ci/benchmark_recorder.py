@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 from pathlib import Path
@@ -77,22 +78,21 @@ def events_per_us(program: Path, threads: int, library: Path | None, folder: Pat
     return float(answer.stdout)
 
 
-def scaling(repeats: int, library: Path, folder: Path) -> dict[str, Any]:
-    """Events a second with one and with two threads, in turns: the best of each.
-
-    Whatever else runs takes a core from two threads but none from one: a median would show that.
-    """
+def scaling(repeats: int, library: Path, folder: Path) -> list[dict[str, float]]:
+    """Millions of events a second with one and with two threads, recorded and bare, in turns."""
     source, program = folder / "hammer.c", folder / "hammer"
     source.write_text(HAMMER, encoding="utf-8")
     flags = ["-O2", "-pthread", "-fno-builtin"]
     subprocess.run(["cc", *flags, "-o", program, source], check=True)
-    rates: dict[str, list[float]] = {"one": [], "two": [], "bare_one": [], "bare_two": []}
-    for _ in range(repeats):
-        rates["one"].append(events_per_us(program, 1, library, folder))
-        rates["two"].append(events_per_us(program, 2, library, folder))
-        rates["bare_one"].append(events_per_us(program, 1, None, folder))
-        rates["bare_two"].append(events_per_us(program, 2, None, folder))
-    return {name: max(values) for name, values in rates.items()}
+    return [
+        {
+            "bare_one": events_per_us(program, 1, None, folder),
+            "one": events_per_us(program, 1, library, folder),
+            "two": events_per_us(program, 2, library, folder),
+            "bare_two": events_per_us(program, 2, None, folder),
+        }
+        for _ in range(repeats)
+    ]
 
 
 def event_count(command: list[str], library: Path, folder: Path) -> int:
@@ -113,8 +113,23 @@ def figures(repeats: int, library: Path) -> dict[str, Any]:
         command = compile_command(folder, BIG)
         overhead = measure(command, library, max(repeats, 7), folder, list(MOST_RATIOS))
         events = event_count(command, library, folder)
-        threads = scaling(max(repeats, 5), library, folder)
+        threads = scaling(2 * max(repeats, 5), library, folder)
     return {"overhead": overhead, "events": events, "threads": threads}
+
+
+def scaling_row(rounds: list[dict[str, float]]) -> tuple[str, str, str, bool | None]:
+    """Counts the rounds in which a second core was free: where two bare threads found one."""
+    what, must = "two threads recorded, of one", ">= 1.7x (aim 1.9x)"
+    free = [each for each in rounds if each["bare_two"] >= 1.8 * each["bare_one"]]
+    if not free:
+        return what, must, f"not measured: no free core in {len(rounds)} rounds", None
+    gain = statistics.median(each["two"] / each["one"] for each in free)
+    rates = [statistics.median(each[name] for each in free) for name in ("one", "two")]
+    measured = (
+        f"{gain:.2f}x ({rates[0]:.0f} and {rates[1]:.0f} M events/s; "
+        f"{len(free)} of {len(rounds)} rounds had a free core)"
+    )
+    return what, must, measured, gain >= 1.7
 
 
 def rows_of(found: dict[str, Any]) -> list[tuple[str, str, str, bool | None]]:
@@ -133,14 +148,7 @@ def rows_of(found: dict[str, Any]) -> list[tuple[str, str, str, bool | None]]:
         must = "<= 4.0 (aim 2.0)" if is_bound else ""
         what = f"capture, bytes an event, sites {kind}"
         rows.append((what, must, f"{size:.2f}", size <= 4 if is_bound else None))
-    threads = found["threads"]
-    gain = threads["two"] / threads["one"]
-    bare = threads["bare_two"] / threads["bare_one"]
-    measured = (
-        f"{gain:.2f}x ({threads['one']:.0f} and {threads['two']:.0f} M events/s; bare {bare:.2f}x, "
-        f"{threads['bare_one']:.0f} and {threads['bare_two']:.0f})"
-    )
-    rows.append(("two threads recorded, of one", ">= 1.7x (aim 1.9x)", measured, gain >= 1.7))
+    rows.append(scaling_row(found["threads"]))
     return rows
 
 

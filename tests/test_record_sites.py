@@ -56,6 +56,7 @@ def record_at(programs: Programs, folder: Path, sites: str) -> Recorded:
     [
         (1001, ["by_malloc", "by_malloc_twice", "main"]),
         (1003, ["by_new", "main"]),
+        (1027, ["by_new_array", "main"]),
         (1005, ["by_realloc", "main"]),
         (1007, ["by_realloc", "main"]),
         (1009, ["by_calloc", "main"]),

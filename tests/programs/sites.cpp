@@ -50,6 +50,11 @@ NAMED by_new() {
     ::operator delete(block);
 }
 
+NAMED by_new_array() {
+    block = ::operator new[](1027);
+    ::operator delete[](block);
+}
+
 NAMED by_realloc() {
     void* p = std::malloc(1005);
     p = std::realloc(p, 1007);
@@ -113,6 +118,7 @@ NAMED by_plugin(const char* path, const char* function) {
 int main(int argc, char** argv) {
     by_malloc_twice();
     by_new();
+    by_new_array();
     by_realloc();
     by_calloc();
     by_memalign();

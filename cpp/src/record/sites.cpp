@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/sites.hpp>
 
+#include <alloclab/base/units.hpp>
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/modules.hpp>
 #include <alloclab/record/number_table.hpp>
@@ -8,6 +9,7 @@
 #include <alloclab/record/process.hpp>
 
 #include <array>
+#include <cstring>
 
 namespace alloclab::record {
 
@@ -17,12 +19,6 @@ std::uint32_t site_depth;
 
 namespace {
 
-// Who called an outer entry point of ours.
-struct OuterCaller {
-    const void* frame_address; // null: none
-    std::uintptr_t pc;
-};
-
 // What a thread knows of its stacks. The tables' slots lie in shared memory, this does not: of a
 // child cloned behind the recorder's back neither process must follow the other's pointers.
 struct ThreadSites {
@@ -31,7 +27,7 @@ struct ThreadSites {
     NumberTable frames; // address, frame of the caller -> frame
     std::uint32_t frame_count;
     std::uint32_t modules_generation; // that the tables hold for
-    OuterCaller outer;
+    Caller outer;                     // who called an outer entry point of ours; pc 0: no one
     // The stack told last, outermost first: the next often begins the same.
     std::uint32_t told_count;
     std::uint32_t told_frames[most_frames];
@@ -128,22 +124,45 @@ bool is_own_code(std::uintptr_t pc) {
     return pc - own_begin < own_end - own_begin;
 }
 
-// The caller that an outer entry point of ours named, if it is still the one that called it.
-bool take_outer(ThreadSites& sites, const Caller& inner, Caller& outer) {
-    const OuterCaller named = sites.outer;
-    sites.outer.frame_address = nullptr;
-    if (reinterpret_cast<std::uintptr_t>(named.frame_address) < inner.sp)
+// Whether an outer entry point named its caller and has not been left by an exception since: its
+// frame lies close above, and still holds the return address.
+bool has_outer(const ThreadSites& sites, std::uintptr_t sp) {
+    constexpr std::uintptr_t most_between_bytes = 1024;
+    const std::uintptr_t at = sites.outer.sp - 8;
+    if (sites.outer.pc == 0 || at < sp || at - sp > most_between_bytes)
         return false;
-    outer = caller_of(named.frame_address);
-    return outer.pc == named.pc;
+    const bool is_same_page = (at ^ sp) / page_bytes == 0;
+    return (is_same_page || is_readable_page(at)) && StackReader::load(at) == sites.outer.pc;
+}
+
+// Where the compiler did not make a jump of a call within this library.
+[[gnu::noinline]] Walk walk_past_own_code(ThreadSites& sites, const Caller& caller,
+                                          std::uintptr_t* addresses) {
+    constexpr std::size_t most_own_frames = 4;
+    const std::size_t depth = site_depth + most_own_frames;
+    Walk walk =
+        walk_stack(caller, sites.stack, addresses, depth < most_frames ? depth : most_frames);
+    std::size_t own_count = 0;
+    while (own_count + 1 < walk.count && is_own_code(addresses[own_count]))
+        ++own_count;
+    walk.count -= own_count;
+    std::memmove(addresses, addresses + own_count, walk.count * sizeof *addresses);
+    if (walk.count > site_depth)
+        walk = {site_depth, false};
+    return walk;
 }
 
 std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
-    if (sites.outer.frame_address != nullptr)
-        take_outer(sites, caller, caller);
+    if (sites.outer.pc != 0) {
+        if (has_outer(sites, caller.sp))
+            caller = sites.outer;
+        sites.outer.pc = 0;
+    }
     std::uintptr_t addresses[most_frames];
     Walk walk{1, false};
-    if (site_depth == 1 && !is_own_code(caller.pc))
+    if (__builtin_expect(is_own_code(caller.pc), false))
+        walk = walk_past_own_code(sites, caller, addresses);
+    else if (site_depth == 1)
         addresses[0] = caller.pc;
     else
         walk = walk_stack(caller, sites.stack, addresses, site_depth);
@@ -186,12 +205,13 @@ std::uint32_t find_site(const Caller& caller) {
 }
 
 void expect_inner_call(const void* frame_address) {
-    if (!thread_lanes.is_finding_site)
-        thread_sites.outer = {frame_address, caller_of(frame_address).pc};
+    const Caller caller = caller_of(frame_address);
+    if (!thread_lanes.is_finding_site && !has_outer(thread_sites, caller.sp))
+        thread_sites.outer = caller; // else operator new[] called operator new: its caller stays
 }
 
 void forget_inner_call() {
-    thread_sites.outer.frame_address = nullptr;
+    thread_sites.outer.pc = 0;
 }
 
 void release_sites() {

@@ -57,6 +57,9 @@ py::dict read_capture_header(const std::string& path) {
     result["stop_errno"] = header.stop_errno;
     result["lost_events"] = header.lost_events;
     result["untracked_blocks"] = header.untracked_blocks;
+    result["lost_names"] = header.lost_names;
+    result["cut_stacks"] = header.cut_stacks;
+    result["lost_frames"] = header.lost_frames;
     result["has_own_malloc"] = header.has_own_malloc;
     result["is_redacted"] = header.is_redacted;
     result["is_address_random"] = header.is_address_random;

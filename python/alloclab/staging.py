@@ -217,6 +217,10 @@ def _doubts(header: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: recording stopped ({reason}); {header['lost_events']:,} events lost"
     elif header["lost_events"]:
         yield f"{name}: {header['lost_events']:,} events lost"
+    if header["lost_names"]:
+        yield f"{name}: {header['lost_names']:,} names beyond the recorder's table were not kept"
+    if header["lost_frames"]:
+        yield f"{name}: {header['lost_frames']:,} frames beyond a thread's table; calls lack sites"
     if header["uncounted_images"]:
         yield (
             f"{name}: started {header['uncounted_images']:,} more programs than are listed; "

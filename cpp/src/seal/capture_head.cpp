@@ -134,6 +134,9 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
     header.stop_errno = file.stop_errno;
     header.lost_events = file.lost_events;
     header.untracked_blocks = file.untracked_blocks;
+    header.lost_names = file.lost_names;
+    header.cut_stacks = file.cut_stacks;
+    header.lost_frames = file.lost_frames;
     header.has_own_malloc = file.has_own_malloc != 0;
     header.is_redacted = file.is_redacted != 0;
     header.is_address_random = file.is_address_random != 0;

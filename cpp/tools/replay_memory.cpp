@@ -3,6 +3,7 @@
 // operator new and delete of the replay child. The child's own tables must not come from the malloc
 // under test and must not count as anonymous memory, so they lie in a shared mapping of a memfd.
 // Blocks are powers of two; a freed one is kept for its size.
+#include <alloclab/alloc/spin_lock.hpp>
 #include <alloclab/base/bits.hpp>
 #include <alloclab/base/units.hpp>
 
@@ -21,6 +22,7 @@ constexpr std::size_t reserved_bytes = 256_GiB; // address space; the file grows
 constexpr std::size_t grow_bytes = 16_MiB;
 constexpr std::size_t header_bytes = 16;
 
+constinit SpinLock lock; // the library under test may have threads that call operator new
 char* memory = nullptr;
 int descriptor = -1;
 std::size_t used_bytes = 0;
@@ -58,6 +60,7 @@ void* take_fresh(std::size_t bytes) {
 }
 
 void* allocate(std::size_t size) noexcept {
+    const LockGuard guard(lock);
     if (size > reserved_bytes / 2) {
         return nullptr;
     }
@@ -77,6 +80,7 @@ void release(void* pointer) noexcept {
     if (pointer == nullptr) {
         return;
     }
+    const LockGuard guard(lock);
     char* const block = static_cast<char*>(pointer) - header_bytes;
     const std::size_t power = *reinterpret_cast<std::size_t*>(block);
     *reinterpret_cast<void**>(block) = free_blocks[power];

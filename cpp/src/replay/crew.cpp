@@ -14,14 +14,12 @@ namespace alloclab {
 namespace {
 
 constexpr std::size_t stack_bytes = 256 * 1024;
-// Some two microseconds: what a sleep and a wake-up cost at the least.
-constexpr std::uint32_t spins_before_sleep = 100;
 
-std::uint64_t processors() {
+std::uint32_t processors() {
     cpu_set_t set;
     CPU_ZERO(&set);
     ::sched_getaffinity(0, sizeof set, &set);
-    return static_cast<std::uint64_t>(std::max(1, CPU_COUNT(&set)));
+    return static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
 }
 
 rusage thread_usage() {
@@ -45,7 +43,7 @@ public:
         : thread(thread), lane(crew.kernel_.make_lane(thread)), crew_(crew) {}
 
     void wait(std::uint32_t other, std::uint32_t ops) override {
-        crew_.members_[other]->done.wait(ops, crew_.spins_, counts.waits);
+        crew_.members_[other]->done.wait(ops, crew_.patience_, counts.waits);
     }
 
     void control(ControlCode code, std::uint32_t number) override {
@@ -64,6 +62,7 @@ public:
 
     // Does this thread's part of the batch.
     void work() {
+        crew_.patience_.wake(1);
         const rusage before = thread_usage();
         const std::uint64_t own = counts.waits.switches;
         lane->run(crew_.batch_->threads[thread].ops, *crew_.program_, *this);
@@ -72,6 +71,7 @@ public:
         counts.allocator_sleeps += slept - std::min(slept, counts.waits.switches - own);
         counts.involuntary_switches +=
             static_cast<std::uint64_t>(after.ru_nivcsw - before.ru_nivcsw);
+        crew_.patience_.sleep(1);
         done.reach(Milestone::end);
         epoch.reach(Milestone::end);
     }
@@ -84,8 +84,8 @@ public:
             if (is_last) {
                 return;
             }
-            WaitCounts between;
-            crew_.batch_number_.wait(batch + 1, 0, between);
+            WaitCounts between; // nobody's: the batch is done
+            crew_.batch_number_.wait(batch + 1, crew_.patience_, between);
             if (crew_.is_stopping_.load()) {
                 return;
             }
@@ -104,9 +104,8 @@ private:
 };
 
 Crew::Crew(Kernel& kernel, const ThreadSpans& spans, TakeSample take_sample)
-    : kernel_(kernel), spans_(spans), take_sample_(std::move(take_sample)) {
-    counts_.processors = processors();
-    spins_ = counts_.processors > 1 ? spins_before_sleep : 0;
+    : kernel_(kernel), spans_(spans), take_sample_(std::move(take_sample)),
+      processors_(processors()), patience_(processors_) {
     if (kernel.make_lane(0) == nullptr) {
         throw NotMeasuredError("parallel order: it is not thread-safe: put it into a Locked or a "
                                "ThreadLocal, or replay it as a malloc");
@@ -158,8 +157,8 @@ void Crew::run(const ParallelBatch& batch, const Program& program) {
     }
     own.work();
     for (std::uint32_t thread = 1; thread < batch.started; ++thread) {
-        WaitCounts idle; // this thread is done: nobody's wait
-        members_[thread]->epoch.wait(Milestone::end, 0, idle);
+        WaitCounts idle; // nobody's: this thread is done
+        members_[thread]->epoch.wait(Milestone::end, patience_, idle);
     }
     join_ended(spans_.ended_before(batch.end_event));
 }
@@ -223,7 +222,7 @@ void Crew::wait_for_epoch(std::uint32_t epoch, Member& waiting, bool is_cached) 
         if (thread >= batch_->started_before && batch_->threads[thread].first_epoch >= epoch) {
             break; // so it is of all that were started later
         }
-        member.epoch.wait(epoch, spins_, waiting.counts.waits);
+        member.epoch.wait(epoch, patience_, waiting.counts.waits);
         are_finished = are_finished && member.epoch.is_reached(Milestone::end);
         if (are_finished && thread + 1 > first) {
             first_unfinished_.store(thread + 1, std::memory_order_release);
@@ -235,7 +234,8 @@ void Crew::wait_for_epoch(std::uint32_t epoch, Member& waiting, bool is_cached) 
 }
 
 CrewCounts Crew::counts() const {
-    CrewCounts sum = counts_;
+    CrewCounts sum;
+    sum.processors = processors_;
     for (const auto& member : members_) {
         if (member != nullptr) {
             ++sum.threads;

@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint32_t no_thread = ~std::uint32_t{0};
 // Shorter epochs bound no better and cost more; a sixteenth of the distance is lost to them.
 constexpr std::uint64_t epochs_per_distance = 16;
-constexpr std::size_t most_own_free_slots = 1024;
 // New slots come so many at once: neighbours in the table share cache lines.
 constexpr std::uint32_t slots_per_refill = 32;
 
@@ -206,45 +205,54 @@ void ProgramSplitter::wait_for(std::uint32_t thread, const Place& place) {
 
 void ProgramSplitter::end_thread(std::uint32_t thread) {
     const auto epoch = static_cast<std::uint32_t>(epoch_begins_.size());
-    std::vector<std::uint32_t>& own = threads_[thread].free_slots;
-    for (const std::uint32_t slot : own) {
+    Thread& ending = threads_[thread];
+    for (const std::uint32_t slot : ending.free_slots) {
         free_slots_.push_back({slot, epoch, batch_number_});
     }
-    own = {};
+    free_slots_.insert(free_slots_.end(), ending.returned.begin(), ending.returned.end());
+    ending.free_slots = {};
+    ending.returned = {};
+    ending.has_ended = true;
 }
 
 std::uint32_t ProgramSplitter::take_slot(std::uint32_t thread) {
     std::vector<std::uint32_t>& own = threads_[thread].free_slots;
     if (own.empty()) {
-        const std::uint32_t floor = batch_->floors.back();
-        while (own.size() < slots_per_refill && !free_slots_.empty() &&
-               (free_slots_.front().batch != batch_number_ || free_slots_.front().epoch <= floor)) {
-            own.push_back(free_slots_.front().slot);
-            free_slots_.pop_front();
-        }
-    }
-    if (own.empty()) {
-        for (std::uint32_t refill = slots_per_refill; refill-- > 0;) {
-            own.push_back(slots_ + refill);
-        }
-        slots_ += slots_per_refill;
+        refill(thread);
     }
     const std::uint32_t slot = own.back();
     own.pop_back();
     return slot;
 }
 
-void ProgramSplitter::give_slot(std::uint32_t thread, std::uint32_t slot) {
+void ProgramSplitter::refill(std::uint32_t thread) {
     std::vector<std::uint32_t>& own = threads_[thread].free_slots;
-    own.push_back(slot);
-    if (own.size() > most_own_free_slots) {
-        const auto epoch = static_cast<std::uint32_t>(epoch_begins_.size());
-        const auto half = own.begin() + most_own_free_slots / 2;
-        for (auto each = own.begin(); each != half; ++each) {
-            free_slots_.push_back({*each, epoch, batch_number_});
+    const std::uint32_t floor = batch_->floors.back();
+    for (std::deque<FreeSlot>* const from : {&threads_[thread].returned, &free_slots_}) {
+        while (own.size() < slots_per_refill && !from->empty() &&
+               (from->front().batch != batch_number_ || from->front().epoch <= floor)) {
+            own.push_back(from->front().slot);
+            owners_[from->front().slot] = thread;
+            from->pop_front();
         }
-        own.erase(own.begin(), half);
     }
+    if (own.empty()) {
+        const std::uint32_t first = slots();
+        owners_.resize(first + slots_per_refill, thread);
+        for (std::uint32_t refill = slots_per_refill; refill-- > 0;) {
+            own.push_back(first + refill);
+        }
+    }
+}
+
+void ProgramSplitter::give_slot(std::uint32_t thread, std::uint32_t slot) {
+    Thread& owner = threads_[owners_[slot]];
+    if (owners_[slot] == thread) {
+        owner.free_slots.push_back(slot);
+        return;
+    }
+    const auto epoch = static_cast<std::uint32_t>(epoch_begins_.size());
+    (owner.has_ended ? free_slots_ : owner.returned).push_back({slot, epoch, batch_number_});
 }
 
 ProgramSplitter::Place& ProgramSplitter::place_of(std::uint32_t slot) {

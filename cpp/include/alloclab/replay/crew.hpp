@@ -68,9 +68,9 @@ private:
     std::vector<std::unique_ptr<Member>> members_;
     std::vector<std::unique_ptr<char[]>> stacks_;
     std::vector<std::unique_ptr<char[]>*> free_stacks_;
-    std::uint32_t spins_ = 0;
     std::uint32_t joined_ = 0; // of spans_.by_end()
-    CrewCounts counts_;        // what no member has: the processors
+    std::uint32_t processors_;
+    Patience patience_;
 
     const ParallelBatch* batch_ = nullptr;
     const Program* program_ = nullptr;

@@ -43,6 +43,36 @@ inline std::uint64_t voluntary_switches() {
     return static_cast<std::uint64_t>(usage.ru_nvcsw);
 }
 
+// How long the threads of a replay spin before they sleep: long while each has a processor, for then
+// nobody else gains by a sleep, which costs tens of microseconds; else next to nothing.
+class Patience {
+public:
+    explicit Patience(std::uint32_t processors) : processors_(processors) {}
+
+    void wake(std::uint32_t threads) { awake_.fetch_add(threads, std::memory_order_relaxed); }
+    void sleep(std::uint32_t threads) { awake_.fetch_sub(threads, std::memory_order_relaxed); }
+
+    // Calls `is_reached` until that is true or it is time to sleep; returns which.
+    template <class IsReached> bool spin(std::uint64_t start_ns, IsReached&& is_reached) const {
+        constexpr std::uint32_t spins_between_looks = 64; // some two microseconds
+        constexpr std::uint64_t longest_ns = 100'000;
+        do {
+            for (std::uint32_t spin = 0; spin < spins_between_looks; ++spin) {
+                if (is_reached()) {
+                    return true;
+                }
+                __builtin_ia32_pause();
+            }
+        } while (awake_.load(std::memory_order_relaxed) <= processors_ && processors_ > 1 &&
+                 monotonic_ns() - start_ns < longest_ns);
+        return false;
+    }
+
+private:
+    std::atomic<std::uint32_t> awake_{0};
+    std::uint32_t processors_;
+};
+
 // A number that one thread raises and others wait for, each for a value of its own: spinning a
 // little, then asleep on a futex. Raising costs one locked store where nobody sleeps.
 //
@@ -67,9 +97,9 @@ public:
     bool is_reached(std::uint32_t value) const { return this->value() >= value; }
 
     // Returns when the number is at least `value`; what that took is added to `counts`.
-    void wait(std::uint32_t value, std::uint32_t spins, WaitCounts& counts) {
+    void wait(std::uint32_t value, Patience& patience, WaitCounts& counts) {
         if (!is_reached(value)) [[unlikely]] {
-            wait_long(value, spins, counts);
+            wait_long(value, patience, counts);
         }
     }
 
@@ -88,30 +118,29 @@ private:
         }
     }
 
-    [[gnu::noinline]] void wait_long(std::uint32_t value, std::uint32_t spins, WaitCounts& counts) {
+    [[gnu::noinline]] void wait_long(std::uint32_t value, Patience& patience, WaitCounts& counts) {
         const std::uint64_t start_ns = monotonic_ns();
         ++counts.waits;
-        while (spins-- > 0 && !is_reached(value)) {
-            __builtin_ia32_pause();
-        }
-        if (!is_reached(value)) {
-            sleep(value, counts);
+        if (!patience.spin(start_ns, [&] { return is_reached(value); })) {
+            const std::uint64_t switches = voluntary_switches();
+            patience.sleep(1);
+            sleep(value);
+            patience.wake(1);
+            ++counts.sleeps;
+            counts.switches += voluntary_switches() - switches;
         }
         counts.wait_ns += monotonic_ns() - start_ns;
     }
 
-    void sleep(std::uint32_t value, WaitCounts& counts) {
-        const std::uint64_t switches = voluntary_switches();
+    void sleep(std::uint32_t value) {
         for (;;) {
             const std::uint32_t wakes = wakes_.load();
             ask_for(value);
             if (value_.load(std::memory_order_seq_cst) >= value) {
-                break;
+                return;
             }
             ::syscall(SYS_futex, &wakes_, FUTEX_WAIT_PRIVATE, wakes, nullptr, nullptr, 0);
         }
-        ++counts.sleeps;
-        counts.switches += voluntary_switches() - switches;
     }
 
     std::atomic<std::uint32_t> value_{0};

@@ -279,6 +279,8 @@ std::string describe(const Arguments& arguments, const SessionResult& result) {
         out.add("max_distance", arguments.session.max_distance)
             .add("threads", result.crew.threads)
             .add("processors", result.crew.processors)
+            .add("ordered_ops", result.ordered_ops)
+            .add("longest_chain_ops", result.longest_chain_ops)
             .add("order_waits", result.crew.waits.waits)
             .add("order_sleeps", result.crew.waits.sleeps)
             .add("order_wait_ns", result.crew.waits.wait_ns)

@@ -40,15 +40,16 @@ rusage thread_usage() {
 class Crew::Member final : public LaneSync {
 public:
     Member(Crew& crew, std::uint32_t thread)
-        : thread(thread), lane(crew.kernel_.make_lane(thread)), crew_(crew) {}
+        : LaneSync(crew.patience_), thread(thread), lane(crew.kernel_.make_lane(thread)),
+          crew_(crew) {}
 
     void wait(std::uint32_t other, std::uint32_t ops) override {
-        crew_.members_[other]->done.wait(ops, crew_.patience_, counts.waits);
+        crew_.members_[other]->done.wait(ops, patience, counts.waits);
     }
 
     void control(ControlCode code, std::uint32_t number) override {
         if (code == ControlCode::epoch) {
-            epoch.reach(number);
+            epoch.reach(number, patience);
             const std::uint32_t floor = crew_.batch_->floors[number];
             if (crew_.done_floor_.load(std::memory_order_acquire) < floor) {
                 crew_.wait_for_epoch(floor, *this, true);
@@ -72,8 +73,8 @@ public:
         counts.involuntary_switches +=
             static_cast<std::uint64_t>(after.ru_nivcsw - before.ru_nivcsw);
         crew_.patience_.sleep(1);
-        done.reach(Milestone::end);
-        epoch.reach(Milestone::end);
+        done.reach(Milestone::end, patience);
+        epoch.reach(Milestone::end, patience);
     }
 
     // The life of every thread but the caller's: batch after batch, to its last event.
@@ -120,7 +121,7 @@ Crew::Crew(Kernel& kernel, const ThreadSpans& spans, TakeSample take_sample)
 
 Crew::~Crew() {
     is_stopping_.store(true);
-    batch_number_.reach(batch_number_.value() + 1);
+    batch_number_.reach(batch_number_.value() + 1, patience_);
     for (const auto& member : members_) {
         if (member != nullptr && member->stack != nullptr) {
             ::pthread_join(member->handle, nullptr);
@@ -146,7 +147,7 @@ void Crew::begin_batch(const ParallelBatch& batch, const Program& program) {
         members_[thread]->done.reset(has_part ? 0 : Milestone::end);
         members_[thread]->epoch.reset(has_part ? own.first_epoch : Milestone::end);
     }
-    batch_number_.reach(batch_number_.value() + 1);
+    batch_number_.reach(batch_number_.value() + 1, patience_);
 }
 
 void Crew::run(const ParallelBatch& batch, const Program& program) {

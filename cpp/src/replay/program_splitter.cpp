@@ -24,6 +24,7 @@ void ProgramSplitter::begin_batch(Program& program, ParallelBatch& batch) {
     program_ = &program;
     batch_ = &batch;
     ++batch_number_;
+    chain_at_begin_ = longest_chain_;
     batch.end_event = program.end_event;
     batch.threads.resize(spans_.size());
     batch.started_before = started_;
@@ -75,6 +76,7 @@ void ProgramSplitter::start_thread(const ThreadRun& run) {
     }
     const auto epoch = static_cast<std::uint32_t>(epoch_begins_.size() - 1);
     batch_->threads[thread].first_epoch = epoch;
+    threads_[thread].chain = longest_chain_;
     if (thread == 0) {
         return; // the process's own
     }
@@ -102,6 +104,7 @@ void ProgramSplitter::add_run(const ThreadRun& run, std::size_t end_op) {
             thread.batch = batch_number_;
             thread.epoch = epoch;
             thread.waited.fill({});
+            thread.chain = std::max(thread.chain, chain_at_begin_);
             batch_->threads[number].first_epoch = epoch;
             add_control(number, ControlCode::epoch, epoch);
         } else if (thread.epoch != epoch) {
@@ -109,6 +112,8 @@ void ProgramSplitter::add_run(const ThreadRun& run, std::size_t end_op) {
             add_control(number, ControlCode::epoch, epoch);
         }
         add_op(number, program_->ops[op]);
+        longest_chain_ = std::max(longest_chain_, ++thread.chain);
+        ++ops_;
         previous_ = number;
     }
 }
@@ -186,10 +191,11 @@ void ProgramSplitter::add_use(std::uint32_t thread, Place& place, const Op& op) 
 ProgramSplitter::Place ProgramSplitter::placed_at_end(std::uint32_t thread,
                                                       std::uint32_t slot) const {
     const auto op = static_cast<std::uint32_t>(batch_->threads[thread].ops.size());
-    return {slot, thread, op, batch_number_};
+    return {slot, thread, op, batch_number_, threads_[thread].chain + 1};
 }
 
 void ProgramSplitter::wait_for(std::uint32_t thread, const Place& place) {
+    threads_[thread].chain = std::max(threads_[thread].chain, place.chain);
     if (place.thread == thread || place.batch != batch_number_) {
         return; // between batches everyone waits for all
     }

@@ -267,6 +267,8 @@ private:
         if (is_parallel()) {
             result_.counts = parallel_->crew.replay_counts();
             result_.crew = parallel_->crew.counts();
+            result_.ordered_ops = parallel_->splitter.ops();
+            result_.longest_chain_ops = parallel_->splitter.longest_chain();
         }
         result_.stats = kernel_->stats();
     }

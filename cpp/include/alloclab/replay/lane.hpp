@@ -15,6 +15,7 @@ struct ReplayCounts;
 // How a thread of a parallel replay and the others learn of each other, as its lane sees it.
 class LaneSync {
 public:
+    explicit LaneSync(Patience& patience) : patience(patience) {}
     virtual ~LaneSync() = default;
 
     // Waits until `thread` has done its first `ops` ops.
@@ -25,6 +26,7 @@ public:
 
     // How many ops of this thread's are done; raised after those that are awaited.
     Milestone done;
+    Patience& patience; // of all threads
 };
 
 // The replay of one thread: its own counts, the heap and the table of blocks shared with the

@@ -42,7 +42,7 @@ public:
                 hands_.run_rare(code, slot, op->size(), program);
             }
             if (op->slot != slot) [[unlikely]] {
-                sync.done.reach(static_cast<std::uint32_t>(op - begin) + 1);
+                sync.done.reach(static_cast<std::uint32_t>(op - begin) + 1, sync.patience);
             }
         }
     }

@@ -55,7 +55,7 @@ public:
     // Calls `is_reached` until that is true or it is time to sleep; returns which.
     template <class IsReached> bool spin(std::uint64_t start_ns, IsReached&& is_reached) const {
         constexpr std::uint32_t spins_between_looks = 64; // some two microseconds
-        constexpr std::uint64_t longest_ns = 100'000;
+        constexpr std::uint64_t longest_ns = 50'000;
         do {
             for (std::uint32_t spin = 0; spin < spins_between_looks; ++spin) {
                 if (is_reached()) {
@@ -86,10 +86,10 @@ public:
     // Requires: nobody waits or will before this is seen by all.
     void reset(std::uint32_t value) { value_.store(value, std::memory_order_release); }
 
-    void reach(std::uint32_t value) {
+    void reach(std::uint32_t value, Patience& patience) {
         value_.store(value, std::memory_order_seq_cst);
         if (wanted_.load(std::memory_order_seq_cst) <= value) [[unlikely]] {
-            wake();
+            wake(patience);
         }
     }
 
@@ -106,10 +106,15 @@ public:
 private:
     static constexpr std::uint32_t nothing = end; // is asked for; reaching the end always wakes
 
-    [[gnu::noinline]] void wake() {
+    // Those woken count as awake from here on: they want a processor, whether they have one or not.
+    [[gnu::noinline]] void wake(Patience& patience) {
         wanted_.exchange(nothing);
         wakes_.fetch_add(1);
-        ::syscall(SYS_futex, &wakes_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+        const long woken =
+            ::syscall(SYS_futex, &wakes_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+        if (woken > 0) {
+            patience.wake(static_cast<std::uint32_t>(woken));
+        }
     }
 
     void ask_for(std::uint32_t value) {
@@ -123,23 +128,24 @@ private:
         ++counts.waits;
         if (!patience.spin(start_ns, [&] { return is_reached(value); })) {
             const std::uint64_t switches = voluntary_switches();
-            patience.sleep(1);
-            sleep(value);
-            patience.wake(1);
+            sleep(value, patience);
             ++counts.sleeps;
             counts.switches += voluntary_switches() - switches;
         }
         counts.wait_ns += monotonic_ns() - start_ns;
     }
 
-    void sleep(std::uint32_t value) {
+    void sleep(std::uint32_t value, Patience& patience) {
         for (;;) {
             const std::uint32_t wakes = wakes_.load();
             ask_for(value);
             if (value_.load(std::memory_order_seq_cst) >= value) {
                 return;
             }
-            ::syscall(SYS_futex, &wakes_, FUTEX_WAIT_PRIVATE, wakes, nullptr, nullptr, 0);
+            patience.sleep(1);
+            if (::syscall(SYS_futex, &wakes_, FUTEX_WAIT_PRIVATE, wakes, nullptr, nullptr, 0) != 0) {
+                patience.wake(1); // nobody woke it: the count had moved on already
+            }
         }
     }
 

@@ -36,6 +36,12 @@ public:
     // How many slots were ever in use.
     std::uint32_t slots() const { return static_cast<std::uint32_t>(owners_.size()); }
 
+    // How many ops there were, and how many the longest chain has of ops that must follow each
+    // other: because they are one thread's, or about one object, or one starts the other's thread.
+    // Their quotient is how many threads could be at work at once at best.
+    std::uint64_t ops() const { return ops_; }
+    std::uint64_t longest_chain() const { return longest_chain_; }
+
 private:
     // Where an object is, by the slot the program has for it.
     struct Place {
@@ -43,6 +49,7 @@ private:
         std::uint32_t thread = 0; // that touched it last,
         std::uint32_t op = 0;     // with that op
         std::uint32_t batch = 0;  // of that batch
+        std::uint64_t chain = 0;  // the longest chain of ops that ends there
     };
     struct FreeSlot {
         std::uint32_t slot;
@@ -58,6 +65,7 @@ private:
         std::vector<std::uint32_t> free_slots; // that it freed itself, or that are done with
         std::deque<FreeSlot> returned;         // that others freed, the longest free first
         bool has_ended = false;
+        std::uint64_t chain = 0; // the longest chain of ops that ends with its latest
         std::array<Waited, 8> waited{}; // of the latest waits, by the thread waited for
         std::uint32_t epoch = 0;
         std::uint32_t batch = 0; // that the two above are about
@@ -90,6 +98,9 @@ private:
     std::deque<FreeSlot> free_slots_;   // of threads that have ended
     std::vector<std::uint32_t> owners_; // by slot: the thread it stays with
     std::uint32_t started_ = 0;
+    std::uint64_t ops_ = 0;
+    std::uint64_t longest_chain_ = 0;
+    std::uint64_t chain_at_begin_ = 0; // of the batch
 
     Program* program_ = nullptr;
     ParallelBatch* batch_ = nullptr;

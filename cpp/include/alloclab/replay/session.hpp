@@ -64,7 +64,9 @@ struct SessionResult {
     std::uint64_t peak_requested_event = 0;
     std::uint64_t peak_touched_live_bytes = 0;
     ReplayCounts counts;
-    CrewCounts crew; // parallel order
+    CrewCounts crew; // parallel order; so are the next two, as ProgramSplitter says
+    std::uint64_t ordered_ops = 0;
+    std::uint64_t longest_chain_ops = 0;
     std::vector<NamedCount> stats;
     std::vector<TimelinePoint> timeline; // Measure::timeline, Measure::blocks
 };

@@ -13,6 +13,7 @@ import pytest
 
 from alloclab import cli
 from alloclab.errors import NotMeasured, TraceError
+from alloclab.lifetimes import Lifetimes
 from alloclab.sweep import ProgressBar
 from support.fake_child import FakeChild, fake_child
 from support.fake_trace import FakeTrace
@@ -32,6 +33,9 @@ class ShownTrace(FakeTrace):
     @property
     def uncertain_touched_ratio(self) -> float:
         raise NotMeasured("nothing large")
+
+    def lifetimes(self) -> Lifetimes:
+        raise NotMeasured("made up")
 
     def objects(self) -> dict[str, Any]:
         import numpy as np
@@ -228,7 +232,7 @@ def test_info_says_what_is_in_a_trace(trace: Path, capsys: pytest.CaptureFixture
     assert shown.startswith(f"{trace}\n")
     assert "image: /usr/bin/small" in shown
     assert cli.main(["info", "--json", str(trace)]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["summary"] == {"events": 1_000_000}
+    assert json.loads(capsys.readouterr().out)[0]["summary"]["events"] == 1_000_000
 
 
 def test_info_of_a_folder_without_traces_is_exit_code_2(

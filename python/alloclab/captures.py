@@ -134,10 +134,10 @@ def seal_file(
 
 def _without_repetition(warnings: list[str]) -> list[str]:
     """Returns each warning once, and one for all program files without debug information."""
-    suffix = f": {NO_DEBUG_INFORMATION}"
-    plain = [line.removesuffix(suffix) for line in warnings if line.endswith(suffix)]
+    separator = f": {NO_DEBUG_INFORMATION}"  # and perhaps no symbols
+    plain = [line.partition(separator)[0] for line in warnings if separator in line]
     names = list(dict.fromkeys(Path(path).name for path in plain))
-    kept = list(dict.fromkeys(line for line in warnings if not line.endswith(suffix)))
+    kept = list(dict.fromkeys(line for line in warnings if separator not in line))
     if not names:
         return kept
     return [*kept, f"{NO_DEBUG_INFORMATION}, so frames have no lines, in {', '.join(names)}"]

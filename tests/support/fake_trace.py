@@ -23,7 +23,7 @@ class FakeTrace:
         }
 
     def summary(self) -> dict[str, int]:
-        return {"events": 1_000_000}
+        return {"events": 1_000_000, "scopes": 0}
 
     def footprint(self) -> dict[str, Any]:
         return self.own_memory

@@ -11,13 +11,16 @@ namespace {
 
 constexpr std::uint64_t events_per_progress = 1 << 20;
 
+// What a program prints last may be read only when it has ended.
+constexpr std::uint64_t latest_ns = 10'000'000;
+
 // The marks that fall into the capture's time, counted from its beginning.
 std::vector<OutputMark> marks_of(const CaptureHeader& header,
                                  const std::vector<PrintedMark>& printed) {
     std::vector<OutputMark> marks;
     for (const PrintedMark& mark : printed) {
         if (mark.monotonic_ns >= header.start_monotonic_ns &&
-            mark.monotonic_ns - header.start_monotonic_ns <= header.duration_ns) {
+            mark.monotonic_ns - header.start_monotonic_ns <= header.duration_ns + latest_ns) {
             marks.push_back({mark.monotonic_ns - header.start_monotonic_ns, mark.kind, mark.name});
         }
     }

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <new>
 
 using namespace alloclab::record;
@@ -31,7 +32,7 @@ template <class Function> struct Next {
         if (__builtin_expect(function != nullptr, true))
             return;
         real_calls();
-        void* const found = next_function(name);
+        void* const found = next_cpp_function(name);
         is_allocators = is_allocator_code(found);
         __atomic_store_n(&function, reinterpret_cast<Function*>(found), __ATOMIC_RELEASE);
     }
@@ -46,6 +47,8 @@ template <class... Extra>
 void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::size_t alignment,
                std::size_t size, Extra... extra) {
     next.find(name);
+    if (__builtin_expect(next.function == nullptr, false)) // a C++ library linked into a plugin
+        return alignment == 0 ? malloc(size) : aligned_alloc(alignment, size);
     const unsigned char* const before = event_position();
     void* const p = next.function(size, extra...);
     if (next.is_allocators && event_position() == before)
@@ -76,6 +79,8 @@ template <class... Extra>
 void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Extra... extra) {
     using Way = typename Next<void(void*, Extra...)>::Way;
     next.find(name);
+    if (__builtin_expect(next.function == nullptr, false))
+        return free(p);
     if (next.is_allocators && next.way == Way::past_malloc)
         record_delete(p);
     const unsigned char* const before = event_position();

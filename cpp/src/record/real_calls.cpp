@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <dlfcn.h>
+#include <initializer_list>
 #include <link.h>
 
 namespace alloclab::record {
@@ -145,6 +146,17 @@ const RealCalls& real_calls() {
 void* next_function(const char* name) {
     void* const found = dlsym(RTLD_NEXT, name);
     return found != nullptr ? found : function_of_local_object(name);
+}
+
+void* next_cpp_function(const char* name) {
+    if (void* const found = dlsym(RTLD_NEXT, name); found != nullptr)
+        return found;
+    for (const char* const library : {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"}) {
+        void* const handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+        if (void* const found = handle == nullptr ? nullptr : dlsym(handle, name); found != nullptr)
+            return found;
+    }
+    return nullptr;
 }
 
 void* bootstrap_allocate(std::size_t size, std::size_t alignment) {

@@ -32,7 +32,7 @@ template <class Function> struct Next {
         if (__builtin_expect(function != nullptr, true))
             return;
         real_calls();
-        void* const found = next_cpp_function(name);
+        void* const found = next_function(name);
         is_allocators = is_allocator_code(found);
         __atomic_store_n(&function, reinterpret_cast<Function*>(found), __ATOMIC_RELEASE);
     }

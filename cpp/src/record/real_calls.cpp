@@ -148,17 +148,6 @@ void* next_function(const char* name) {
     return found != nullptr ? found : function_of_local_object(name);
 }
 
-void* next_cpp_function(const char* name) {
-    if (void* const found = dlsym(RTLD_NEXT, name); found != nullptr)
-        return found;
-    for (const char* const library : {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"}) {
-        void* const handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
-        if (void* const found = handle == nullptr ? nullptr : dlsym(handle, name); found != nullptr)
-            return found;
-    }
-    return nullptr;
-}
-
 void* bootstrap_allocate(std::size_t size, std::size_t alignment) {
     const std::size_t step = alignment < 16 ? 16 : alignment;
     const std::size_t before = align_up(bootstrap_used, step);

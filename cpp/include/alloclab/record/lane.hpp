@@ -105,7 +105,7 @@ inline bool append_short(std::uint64_t granule, Encode encode) {
 template <std::uint64_t delta_max = capture::short_delta_max, class Encode>
 inline bool append_short_at(std::uint32_t& site, std::uint64_t granule, Encode encode) {
     Lane& lane = thread_lanes.own;
-    if (site == 0 || __builtin_expect(lane.is_busy, false))
+    if (site == 0 || __builtin_expect(lane.is_busy || !fork_page.is_ours, false))
         return site == 0 && append_short<delta_max>(granule, encode);
     lane.is_busy = true;
     compiler_barrier();

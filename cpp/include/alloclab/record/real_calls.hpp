@@ -33,9 +33,6 @@ const RealCalls& real_calls();
 // Looks any other function up behind this library, and where there is none, among the libraries
 // that were loaded out of everyone's sight. Returns null where there is none either.
 void* next_function(const char* name);
-// The same for operator new and delete: a C program may have loaded the C++ library with a plugin,
-// out of the sight of libraries that were there before. It stays loaded then. May return null.
-void* next_cpp_function(const char* name);
 
 // A block for a caller inside resolve_real_calls(): the lookup itself may ask for memory. Zeroed,
 // never given back. Returns null when the few kilobytes are spent.

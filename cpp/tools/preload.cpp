@@ -3,6 +3,8 @@
 // The recorder's entry points in front of malloc and its kin. Each calls the program's own function
 // and leaves an event; the way of a small block is a dozen instructions beside that call.
 
+#include "preload_errno.hpp"
+
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/live_blocks.hpp>
 #include <alloclab/record/real_calls.hpp>
@@ -67,18 +69,6 @@ void* bootstrap_block(std::size_t size, std::size_t alignment) {
         mark_in_filter(p);
     return p;
 }
-
-// Events must not change what the program reads in errno.
-class ErrnoKept {
-public:
-    ErrnoKept() : kept_(errno) {}
-    ~ErrnoKept() { errno = kept_; }
-    ErrnoKept(const ErrnoKept&) = delete;
-    ErrnoKept& operator=(const ErrnoKept&) = delete;
-
-private:
-    int kept_;
-};
 
 [[gnu::noinline]] void note_slowly(Call call, void* p, std::size_t size, std::size_t alignment) {
     if (is_bootstrap(p) && p != nullptr)

@@ -3,6 +3,7 @@
 
 #include <alloclab/base/units.hpp>
 #include <alloclab/record/due.hpp>
+#include <alloclab/record/marks.hpp>
 #include <alloclab/record/process.hpp>
 
 namespace alloclab::record {
@@ -13,10 +14,11 @@ namespace {
 
 constexpr unsigned event_clock_bytes = 9;
 
-void register_thread() {
+// Returns whether this is the thread's first event in the capture.
+bool register_thread() {
     ThreadLanes& lanes = thread_lanes;
     if (lanes.is_registered && lanes.generation == process.generation)
-        return;
+        return false;
     lanes.thread = __atomic_fetch_add(&process.header->thread_count, 1, __ATOMIC_RELAXED);
     lanes.generation = process.generation;
     lanes.is_registered = true;
@@ -30,6 +32,7 @@ void register_thread() {
         if (process.first_lane != nullptr)
             __atomic_store_n(&process.first_lane->limit, nullptr, __ATOMIC_RELAXED);
     }
+    return true;
 }
 
 } // namespace
@@ -73,8 +76,9 @@ LaneHold::LaneHold() : lane_(nullptr) {
         lane->is_busy = false;
         return;
     }
-    register_thread();
     lane_ = lane;
+    if (register_thread() && has_inherited_marks())
+        tell_inherited_marks(*this);
 }
 
 LaneHold::~LaneHold() {

@@ -2,6 +2,7 @@
 #include <alloclab/record/process.hpp>
 
 #include <alloclab/record/head.hpp>
+#include <alloclab/record/options.hpp>
 #include <alloclab/record/settings.hpp>
 
 #include <cpuid.h>
@@ -148,6 +149,7 @@ bool open_capture() {
     map_control();
     if (process.control != nullptr && process.control->stop != 0)
         return false; // the recording is over: the program goes on unrecorded
+    read_options(settings().directory);
     const int created = create_file();
     if (created < 0) {
         warn("cannot create a capture in ALLOCLAB_RECORD_DIR", settings().directory);
@@ -232,9 +234,11 @@ void count_lost_event() {
         __atomic_fetch_add(&process.header->lost_events, 1, __ATOMIC_RELAXED);
 }
 
-void warn(const char* what, const char* value) {
+namespace {
+
+void write_line(const char* opening, const char* what, const char* value) {
     char line[512];
-    char* end = append(append(line, "alloclab: not recording: "), what);
+    char* end = append(append(line, opening), what);
     if (value != nullptr) {
         end = append(end, ": ");
         for (const char* c = value; *c != '\0' && end < line + sizeof line - 2; ++c)
@@ -242,6 +246,16 @@ void warn(const char* what, const char* value) {
     }
     *end++ = '\n';
     system_call(SYS_write, 2, address_argument(line), end - line);
+}
+
+} // namespace
+
+void warn(const char* what, const char* value) {
+    write_line("alloclab: not recording: ", what, value);
+}
+
+void warn_of(const char* what, const char* value) {
+    write_line("alloclab: ", what, value);
 }
 
 void forget_parent_capture() {

@@ -4,6 +4,8 @@
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/live_blocks.hpp>
+#include <alloclab/record/marks.hpp>
+#include <alloclab/record/names.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/residence.hpp>
 #include <alloclab/record/static_memory.hpp>
@@ -81,6 +83,8 @@ void enter_forked_child() {
     forget_parent_capture();
     forget_tracked();
     forget_footprint();
+    inherit_names();
+    inherit_marks();
     leave_window(thread_lanes.own);
     leave_window(thread_lanes.signal);
     thread_lanes.is_sample_due = false;

@@ -6,15 +6,18 @@
 #include <alloclab/record/capture_format.hpp>
 #include <alloclab/record/lane.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace alloclab::record {
 
-// An event being put together: a code byte and its fields.
+// An event being put together: a code byte, its fields, and for a name a piece of text.
 class EventBytes {
 public:
-    explicit EventBytes(capture::Code code)
-        : bytes_{static_cast<unsigned char>(static_cast<unsigned>(code) << 1)} {}
+    explicit EventBytes(capture::Code code) {
+        bytes_[0] = static_cast<unsigned char>(static_cast<unsigned>(code) << 1);
+    }
     EventBytes(const EventBytes&) = delete;
     EventBytes& operator=(const EventBytes&) = delete;
 
@@ -23,13 +26,21 @@ public:
         return *this;
     }
     EventBytes& put(const volatile void* p) { return put(reinterpret_cast<std::uintptr_t>(p)); }
+    // Requires: bytes <= capture::name_part_bytes, and no more than two fields before.
+    EventBytes& put_text(const char* text, std::size_t bytes) {
+        std::memcpy(bytes_ + count_, text, bytes);
+        count_ += static_cast<unsigned>(bytes);
+        return *this;
+    }
 
     const unsigned char* bytes() const { return bytes_; }
     unsigned count() const { return count_; }
 
 private:
-    static constexpr std::size_t most_fields = 5;
-    unsigned char bytes_[1 + 9 * most_fields + 1];
+    // A module has six fields of up to nine bytes; a name has two, and its text.
+    static constexpr std::size_t capacity = 1 + 9 * 2 + capture::name_part_bytes;
+    static_assert(capacity >= 1 + 9 * 6);
+    unsigned char bytes_[capacity]; // not zeroed: an event is a few bytes of it
     unsigned count_ = 1;
 };
 

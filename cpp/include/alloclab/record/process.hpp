@@ -68,7 +68,9 @@ int capture_descriptor();
 // For a forked child: the file, the header and the numbers are its parent's.
 void forget_parent_capture();
 
-// Writes one line to stderr.
+// Writes one line to stderr: that nothing is recorded, and why.
 void warn(const char* what, const char* value);
+// The same, of something that does no harm to the recording.
+void warn_of(const char* what, const char* value);
 
 } // namespace alloclab::record

@@ -14,7 +14,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HEADERS = "algorithm functional iostream map memory numeric regex string thread unordered_map"
 SOURCE = "".join(f"#include <{name}>\n" for name in HEADERS.split()) + (
@@ -50,40 +52,67 @@ def ask_driver(question: str) -> str:
 
 def record_library(given: Path | None) -> Path:
     if given is not None:
-        return given
+        return given.resolve()
     from alloclab import _native
 
     return _native.record_library()
 
 
-def measure(command: list[str], library: Path, pairs: int, folder: Path) -> dict[str, object]:
-    bare_environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    bare, recorded, sizes = [], [], []
-    cpu_seconds(command, bare_environment, folder)  # warms the page cache
+@dataclass
+class Runs:
+    """What each round of one way of running gave."""
+
+    cpu_s: list[float] = field(default_factory=list)
+    capture_bytes: list[int] = field(default_factory=list)
+
+
+def run_once(
+    command: list[str], library: Path | None, sites: str, folder: Path, runs: Runs
+) -> None:
+    """Runs the command bare, or under a recorder that is to record these sites."""
+    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+    if library is None:
+        runs.cpu_s.append(cpu_seconds(command, environment, folder))
+        return
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        captures = Path(name)
+        if sites != "none":
+            (captures / "options").write_text(f"sites={sites}\n", encoding="utf-8")
+        environment |= {"LD_PRELOAD": str(library), "ALLOCLAB_RECORD_DIR": name}
+        runs.cpu_s.append(cpu_seconds(command, environment, folder))
+        runs.capture_bytes.append(sum(path.stat().st_size for path in captures.glob("*.capture")))
+
+
+def measure(
+    command: list[str], library: Path, pairs: int, folder: Path, sites: list[str]
+) -> dict[str, Any]:
+    """Runs the command bare and under each kind of sites, in turns."""
+    bare = Runs()
+    recorded = {kind: Runs() for kind in sites}
+    run_once(command, None, "none", folder, Runs())  # warms the page cache
     for pair_idx in range(pairs):
-        captures = folder / f"captures-{pair_idx}"
-        captures.mkdir()
-        environment = bare_environment | {
-            "LD_PRELOAD": str(library),
-            "ALLOCLAB_RECORD_DIR": str(captures),
-        }
-        bare.append(cpu_seconds(command, bare_environment, folder))
-        recorded.append(cpu_seconds(command, environment, folder))
-        sizes.append(sum(path.stat().st_size for path in captures.iterdir()))
-        for path in captures.iterdir():
-            path.unlink()
+        run_once(command, None, "none", folder, bare)
+        for kind, runs in recorded.items():
+            run_once(command, library, kind, folder, runs)
         if sys.stderr.isatty():
-            print(f"\rpair {pair_idx + 1} of {pairs}", end="", file=sys.stderr)
-    ratios = [r / b for b, r in zip(bare, recorded, strict=True)]
+            print(f"\rround {pair_idx + 1} of {pairs}", end="", file=sys.stderr)
     return {
         "command": command,
         "pairs": pairs,
-        "bare_cpu_s": bare,
-        "recorded_cpu_s": recorded,
-        "capture_bytes": statistics.median(sizes),
-        "median_bare_cpu_s": statistics.median(bare),
-        "median_recorded_cpu_s": statistics.median(recorded),
-        "ratio_of_medians": statistics.median(recorded) / statistics.median(bare),
+        "bare_cpu_s": bare.cpu_s,
+        "median_bare_cpu_s": statistics.median(bare.cpu_s),
+        "sites": {kind: figures_of(runs, bare) for kind, runs in recorded.items()},
+    }
+
+
+def figures_of(runs: Runs, bare: Runs) -> dict[str, Any]:
+    ratios = [r / b for b, r in zip(bare.cpu_s, runs.cpu_s, strict=True)]
+    median_s = statistics.median(runs.cpu_s)
+    return {
+        "recorded_cpu_s": runs.cpu_s,
+        "capture_bytes": statistics.median(runs.capture_bytes),
+        "median_recorded_cpu_s": median_s,
+        "ratio_of_medians": median_s / statistics.median(bare.cpu_s),
         "median_pair_ratio": statistics.median(ratios),
         "pair_ratios": ratios,
     }
@@ -97,22 +126,31 @@ def main() -> None:
     )
     parser.add_argument("--library", type=Path, help="the recorder (default: the installed one)")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument(
+        "--sites",
+        default="none",
+        help="what to record of call sites, in turns: a list of none, caller, stack:DEPTH",
+    )
     parser.add_argument("command", nargs="*", help="another command to measure, after --")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = arguments.source.resolve() if arguments.source else None
         command = arguments.command or compile_command(folder, source)
-        figures = measure(command, record_library(arguments.library), arguments.pairs, folder)
-    print(f"{'':24}{'bare':>10}{'recorded':>10}{'ratio':>8}")
-    print(
-        f"{'user+sys, median, s':24}{figures['median_bare_cpu_s']:10.3f}"
-        f"{figures['median_recorded_cpu_s']:10.3f}{figures['ratio_of_medians']:8.3f}"
-    )
-    print(
-        f"median of the pairs' ratios {figures['median_pair_ratio']:.3f}, "
-        f"capture {figures['capture_bytes'] / 1e6:.2f} MB"
-    )
+        figures = measure(
+            command,
+            record_library(arguments.library),
+            arguments.pairs,
+            folder,
+            arguments.sites.split(","),
+        )
+    print(f"bare: user+sys {figures['median_bare_cpu_s']:.3f} s, median of {arguments.pairs}")
+    print(f"{'sites':12}{'recorded, s':>12}{'ratio':>8}{'of pairs':>10}{'capture, MB':>13}")
+    for kind, row in figures["sites"].items():
+        print(
+            f"{kind:12}{row['median_recorded_cpu_s']:12.3f}{row['ratio_of_medians']:8.3f}"
+            f"{row['median_pair_ratio']:10.3f}{row['capture_bytes'] / 1e6:13.2f}"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -9,6 +9,7 @@
 #include <alloclab/record/live_blocks.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
+#include <alloclab/record/sites.hpp>
 
 #include <cerrno>
 #include <cstddef>
@@ -42,6 +43,7 @@ bool adopt_real_calls() {
     real_calloc = calls.calloc;
     real_free = calls.free;
     real_realloc = calls.realloc;
+    prepare_sites();
     return true;
 }
 
@@ -97,13 +99,22 @@ std::size_t product(std::size_t count, std::size_t size) {
     return __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes;
 }
 
+// Appends an allocation's short form, with its site in front where there is one to look for.
+template <std::uint64_t delta_max = short_delta_max, class Encode>
+[[gnu::always_inline]] inline bool append_allocation(std::uint32_t* site, std::uint64_t granule,
+                                                     Encode encode) {
+    return site == nullptr ? append_short<delta_max>(granule, encode)
+                           : append_short_at<delta_max>(*site, granule, encode);
+}
+
 // A block of a size that has no code byte of its own. Returns whether the lane took it.
-inline bool append_sized(Code code, std::size_t size, std::uint64_t granule) {
+[[gnu::always_inline]] inline bool append_sized(Code code, std::size_t size, std::uint64_t granule,
+                                                std::uint32_t* site) {
     constexpr std::size_t two_byte_sizes = 1 << 14;
     if (size >= two_byte_sizes)
         return false;
     constexpr std::uint64_t five_byte_delta_max = (std::uint64_t{1} << 35) - 1;
-    return append_short<five_byte_delta_max>(granule, [code, size](std::uint64_t delta) {
+    return append_allocation<five_byte_delta_max>(site, granule, [code, size](std::uint64_t delta) {
         const Word address = varint_word(delta);
         const Word sized = varint_word(size);
         const unsigned before = 1 + sized.bytes;
@@ -127,7 +138,7 @@ void* move_bootstrap(void* old, std::size_t size) {
 void* allocate_by_realloc(Call call, std::size_t size) {
     void* const p = real_realloc(nullptr, size);
     const bool is_short = call == Call::realloc && p != nullptr && is_granule(p);
-    if (!is_short || !append_sized(Code::realloc_new, size, granule_of(p)))
+    if (!is_short || !append_sized(Code::realloc_new, size, granule_of(p), &thread_lanes.site))
         note_slowly(call, p, size, 0);
     return p;
 }
@@ -139,27 +150,25 @@ void* reallocate(void* old, std::size_t size) {
         }))
         record_realloc_begin(old);
     void* const p = real_realloc(old, size);
-    if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_end, size, granule_of(p))) {
+    if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_end, size, granule_of(p), &thread_lanes.site)) {
         const ErrnoKept kept;
         record_realloc_end(p, size, old);
     }
     return p;
 }
 
-} // namespace
-
-ALLOCLAB_ENTRY void* malloc(std::size_t size) {
-    void* const p = real_malloc(size);
+// Records what malloc returned, short if it can. Without a place for the site there is none.
+[[gnu::always_inline]] inline void* note_malloc(void* p, std::size_t size, std::uint32_t* site) {
     const std::uint64_t granule = granule_of(p);
     if (__builtin_expect(is_granule(p) && p != nullptr, true)) {
         if (is_multiple_of_8(size) && size <= malloc_short_bytes) {
             const std::uint64_t code_byte =
                 (static_cast<std::uint64_t>(Code::malloc_first) + size / 8) << 1;
-            if (append_short(granule, [code_byte](std::uint64_t delta) {
+            if (append_allocation(site, granule, [code_byte](std::uint64_t delta) {
                     return coded_delta(code_byte, delta);
                 }))
                 return p;
-        } else if (append_sized(Code::malloc_sized, size, granule)) {
+        } else if (append_sized(Code::malloc_sized, size, granule, site)) {
             return p;
         }
     } else if (p == nullptr && is_resolving()) {
@@ -169,19 +178,17 @@ ALLOCLAB_ENTRY void* malloc(std::size_t size) {
     return p;
 }
 
-ALLOCLAB_ENTRY void* calloc(std::size_t count, std::size_t size) {
-    void* const p = real_calloc(count, size);
+[[gnu::always_inline]] inline void* note_calloc(void* p, std::size_t bytes, std::uint32_t* site) {
     const std::uint64_t granule = granule_of(p);
-    const std::size_t bytes = product(count, size);
     if (__builtin_expect(is_granule(p) && p != nullptr, true)) {
         if (is_multiple_of_8(bytes) && bytes <= calloc_short_bytes) {
             const std::uint64_t code_byte =
                 (static_cast<std::uint64_t>(Code::calloc_first) + bytes / 8) << 1;
-            if (append_short(granule, [code_byte](std::uint64_t delta) {
+            if (append_allocation(site, granule, [code_byte](std::uint64_t delta) {
                     return coded_delta(code_byte, delta);
                 }))
                 return p;
-        } else if (append_sized(Code::calloc_sized, bytes, granule)) {
+        } else if (append_sized(Code::calloc_sized, bytes, granule, site)) {
             return p;
         }
     } else if (p == nullptr && is_resolving()) {
@@ -189,6 +196,33 @@ ALLOCLAB_ENTRY void* calloc(std::size_t count, std::size_t size) {
     }
     note_slowly(Call::calloc, p, bytes, 0);
     return p;
+}
+
+// Functions of their own, entered by a jump, so that the way without sites keeps no frame pointer.
+[[gnu::noinline]] void* malloc_at_site(std::size_t size) {
+    void* const p = real_malloc(size);
+    note_site(__builtin_frame_address(0));
+    return note_malloc(p, size, &thread_lanes.site);
+}
+
+[[gnu::noinline]] void* calloc_at_site(std::size_t count, std::size_t size) {
+    void* const p = real_calloc(count, size);
+    note_site(__builtin_frame_address(0));
+    return note_calloc(p, product(count, size), &thread_lanes.site);
+}
+
+} // namespace
+
+ALLOCLAB_ENTRY void* malloc(std::size_t size) {
+    if (has_sites())
+        return malloc_at_site(size);
+    return note_malloc(real_malloc(size), size, nullptr);
+}
+
+ALLOCLAB_ENTRY void* calloc(std::size_t count, std::size_t size) {
+    if (has_sites())
+        return calloc_at_site(count, size);
+    return note_calloc(real_calloc(count, size), product(count, size), nullptr);
 }
 
 ALLOCLAB_ENTRY void free(void* p) {
@@ -205,12 +239,14 @@ ALLOCLAB_ENTRY void free(void* p) {
 ALLOCLAB_ENTRY void* realloc(void* old, std::size_t size) {
     if (__builtin_expect(is_resolving() || is_bootstrap(old), false))
         return move_bootstrap(old, size);
+    note_site(__builtin_frame_address(0));
     return old == nullptr ? allocate_by_realloc(Call::realloc, size) : reallocate(old, size);
 }
 
 // By way of the program's realloc: the C library's own reallocarray would come back through ours.
 ALLOCLAB_ENTRY void* reallocarray(void* old, std::size_t count, std::size_t size) {
     const std::size_t bytes = product(count, size);
+    note_site(__builtin_frame_address(0));
     if (bytes != SIZE_MAX)
         return old == nullptr ? allocate_by_realloc(Call::reallocarray, bytes)
                               : reallocate(old, bytes);
@@ -225,30 +261,35 @@ ALLOCLAB_ENTRY void* reallocarray(void* old, std::size_t count, std::size_t size
 }
 
 ALLOCLAB_ENTRY int posix_memalign(void** out, std::size_t alignment, std::size_t size) {
+    note_site(__builtin_frame_address(0));
     const int result = real_calls().posix_memalign(out, alignment, size);
     note_slowly(Call::posix_memalign, result == 0 ? *out : nullptr, size, alignment);
     return result;
 }
 
 ALLOCLAB_ENTRY void* aligned_alloc(std::size_t alignment, std::size_t size) {
+    note_site(__builtin_frame_address(0));
     void* const p = real_calls().aligned_alloc(alignment, size);
     note_slowly(Call::aligned_alloc, p, size, alignment);
     return p;
 }
 
 ALLOCLAB_ENTRY void* memalign(std::size_t alignment, std::size_t size) {
+    note_site(__builtin_frame_address(0));
     void* const p = real_calls().memalign(alignment, size);
     note_slowly(Call::memalign, p, size, alignment);
     return p;
 }
 
 ALLOCLAB_ENTRY void* valloc(std::size_t size) {
+    note_site(__builtin_frame_address(0));
     void* const p = real_calls().valloc(size);
     note_slowly(Call::valloc, p, size, 4096);
     return p;
 }
 
 ALLOCLAB_ENTRY void* pvalloc(std::size_t size) {
+    note_site(__builtin_frame_address(0));
     void* const p = real_calls().pvalloc(size);
     note_slowly(Call::pvalloc, p, size, 4096);
     return p;

@@ -7,6 +7,7 @@
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
+#include <alloclab/record/sites.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +53,21 @@ void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::
     return p;
 }
 
+// The same where sites are recorded: the site is the caller of operator new, not its call of
+// malloc. Where it does not end in a malloc of ours, the event is here.
+template <class... Extra>
+void* allocate_at_site(const void* frame_address, Next<void*(std::size_t, Extra...)>& next,
+                       const char* name, std::size_t alignment, std::size_t size, Extra... extra) {
+    next.find(name);
+    if (next.is_allocators)
+        note_site(frame_address);
+    else
+        expect_inner_call(frame_address);
+    void* const p = allocate(next, name, alignment, size, extra...);
+    forget_inner_call();
+    return p;
+}
+
 void record_delete(void* p) {
     p == nullptr ? record_free_null() : record_free(p);
 }
@@ -78,19 +94,40 @@ void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Ex
 // The parameter types are the binary interface's: size_t, std::align_val_t and a reference to
 // std::nothrow_t, under the names the compiler mangles them to.
 #define ALLOCLAB_NEW(name)                                                                         \
+    namespace {                                                                                    \
+    Next<void*(std::size_t)> next##name;                                                           \
+    [[gnu::noinline]] void* at_site##name(std::size_t size) {                                      \
+        return allocate_at_site(__builtin_frame_address(0), next##name, #name, 0, size);           \
+    }                                                                                              \
+    }                                                                                              \
     ALLOCLAB_ENTRY void* name(std::size_t size) {                                                  \
-        static Next<void*(std::size_t)> next;                                                      \
-        return allocate(next, #name, 0, size);                                                     \
+        if (has_sites())                                                                           \
+            return at_site##name(size);                                                            \
+        return allocate(next##name, #name, 0, size);                                               \
     }
 #define ALLOCLAB_NEW_WITH(name, Extra, alignment)                                                  \
+    namespace {                                                                                    \
+    Next<void*(std::size_t, Extra)> next##name;                                                    \
+    [[gnu::noinline]] void* at_site##name(std::size_t size, Extra extra) {                         \
+        return allocate_at_site(__builtin_frame_address(0), next##name, #name, alignment, size, extra); \
+    }                                                                                              \
+    }                                                                                              \
     ALLOCLAB_ENTRY void* name(std::size_t size, Extra extra) {                                     \
-        static Next<void*(std::size_t, Extra)> next;                                               \
-        return allocate(next, #name, alignment, size, extra);                                      \
+        if (has_sites())                                                                           \
+            return at_site##name(size, extra);                                                     \
+        return allocate(next##name, #name, alignment, size, extra);                                \
     }
 #define ALLOCLAB_NEW_ALIGNED_NOTHROW(name)                                                         \
+    namespace {                                                                                    \
+    Next<void*(std::size_t, std::size_t, const void*)> next##name;                                 \
+    [[gnu::noinline]] void* at_site##name(std::size_t size, std::size_t alignment, const void* nothrow) { \
+        return allocate_at_site(__builtin_frame_address(0), next##name, #name, alignment, size, alignment, nothrow); \
+    }                                                                                              \
+    }                                                                                              \
     ALLOCLAB_ENTRY void* name(std::size_t size, std::size_t alignment, const void* nothrow) {      \
-        static Next<void*(std::size_t, std::size_t, const void*)> next;                            \
-        return allocate(next, #name, alignment, size, alignment, nothrow);                         \
+        if (has_sites())                                                                           \
+            return at_site##name(size, alignment, nothrow);                                        \
+        return allocate(next##name, #name, alignment, size, alignment, nothrow);                   \
     }
 #define ALLOCLAB_DELETE(name)                                                                      \
     ALLOCLAB_ENTRY void name(void* p) {                                                            \

@@ -8,6 +8,7 @@
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
+#include <alloclab/record/sites.hpp>
 
 #include <alloca.h>
 #include <cerrno>
@@ -40,6 +41,7 @@ __attribute__((constructor)) void begin() {
     prepare_exit_hook();
     real_calls();
     begin_capture();
+    prepare_sites();
 }
 
 __attribute__((destructor)) void end() {

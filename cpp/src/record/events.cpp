@@ -28,6 +28,18 @@ void append_coded(LaneHold& hold, Code code, const std::uint64_t* size, const vo
     lane.last_granule = granule_of(p);
 }
 
+// Puts the site of the thread's allocation in front of it. Signal lanes have none.
+void append_site(LaneHold& hold) {
+    const std::uint32_t site = thread_lanes.site;
+    if (__builtin_expect(site == 0, true) || &*hold != &thread_lanes.own)
+        return;
+    thread_lanes.site = 0;
+    EventBytes event(Code::site);
+    event.put(std::uint64_t{site});
+    if (hold.make_room(event.count()))
+        hold.append(event);
+}
+
 bool has_short_delta(const void* p) {
     return is_granule(p) && granule_of(p) < short_delta_max / 2;
 }
@@ -58,6 +70,7 @@ void record_allocation(Call call, void* p, std::size_t size, std::size_t alignme
         LaneHold hold;
         if (!hold)
             return;
+        append_site(hold);
         const std::uint64_t size_field = size;
         const bool is_coded = alignment == 0 && has_short_delta(p);
         if (is_coded && call == Call::malloc)
@@ -125,6 +138,7 @@ void record_realloc_end(void* p, std::size_t size, void* old) {
         LaneHold hold;
         if (!hold)
             return;
+        append_site(hold);
         const std::uint64_t size_field = size;
         if (p != nullptr && has_short_delta(p)) {
             append_coded(hold, Code::realloc_end, &size_field, p);

@@ -4,12 +4,15 @@
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/live_blocks.hpp>
+#include <alloclab/record/modules.hpp>
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/names.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/residence.hpp>
+#include <alloclab/record/sites.hpp>
 #include <alloclab/record/static_memory.hpp>
 #include <alloclab/record/touched.hpp>
+#include <alloclab/record/unwind_rules.hpp>
 
 #include <ctime>
 
@@ -85,6 +88,9 @@ void enter_forked_child() {
     forget_footprint();
     inherit_names();
     inherit_marks();
+    forget_rules();
+    keep_modules_in_child();
+    release_sites();
     leave_window(thread_lanes.own);
     leave_window(thread_lanes.signal);
     thread_lanes.is_sample_due = false;
@@ -100,6 +106,7 @@ void finish_thread() {
     if (!hold)
         return;
     thread_lanes.has_exited = true;
+    release_sites();
     Lane* const lanes[] = {&thread_lanes.own, &thread_lanes.signal};
     for (Lane* const lane : lanes) {
         if (lane->window == nullptr)

@@ -44,6 +44,8 @@ struct ThreadLanes {
     std::uint32_t blocks_to_sample; // footprints are taken every so many blocks
     std::uint32_t exit_rounds;
     std::uint64_t unsampled_bytes; // allocated since the last footprint, larger blocks only
+    std::uint32_t site;            // of the allocation that is about to be recorded; 0: none
+    volatile bool is_finding_site; // a signal handler that finds it set allocates without a site
 };
 
 // One to a thread. Initial-exec: a single instruction reaches it, and touching it never allocates.
@@ -92,6 +94,46 @@ inline bool append_short(std::uint64_t granule, Encode encode) {
                                           append_timed(lane, granule, encode(delta)));
     compiler_barrier();
     lane.is_busy = false;
+    return is_appended;
+}
+
+// The same with the event of a site in front of it, where `site` is one; both or neither. On
+// success `site` is cleared. While both are appended a signal handler takes the other lane, so that
+// none comes between them.
+template <std::uint64_t delta_max = capture::short_delta_max, class Encode>
+inline bool append_short_at(std::uint32_t& site, std::uint64_t granule, Encode encode) {
+    Lane& lane = thread_lanes.own;
+    if (site == 0 || __builtin_expect(lane.is_busy, false))
+        return site == 0 && append_short<delta_max>(granule, encode);
+    lane.is_busy = true;
+    compiler_barrier();
+    unsigned char* const cursor = lane.cursor;
+    const capture::Word place = capture::varint_word(site);
+    const std::uint64_t bits =
+        place.bits << 8 | static_cast<std::uint64_t>(capture::Code::site) << 1;
+    const unsigned bytes = 1 + place.bytes;
+    const std::uint64_t delta = granule_delta(granule, lane.last_granule);
+    bool is_appended = false;
+    if (delta <= delta_max && cursor + bytes < lane.limit) {
+        const capture::Word word = encode(delta);
+        std::memcpy(cursor, &bits, sizeof bits);
+        std::memcpy(cursor + bytes, &word.bits, sizeof word.bits);
+        lane.last_granule = granule;
+        lane.cursor = cursor + bytes + word.bytes;
+        is_appended = true;
+    } else if (delta <= delta_max && cursor + bytes + 1 < lane.timed_limit) {
+        constexpr std::uint64_t at_once = 1; // no steps of the clock since the event before
+        const std::uint64_t timed_bits = bits | at_once << (8 * bytes);
+        std::memcpy(cursor, &timed_bits, sizeof timed_bits);
+        lane.cursor = cursor + bytes + 1;
+        is_appended = append_timed(lane, granule, encode(delta));
+        if (!is_appended)
+            std::memset(lane.cursor = cursor, 0, sizeof timed_bits);
+    }
+    compiler_barrier();
+    lane.is_busy = false;
+    if (is_appended)
+        site = 0;
     return is_appended;
 }
 

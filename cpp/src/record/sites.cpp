@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include <alloclab/record/sites.hpp>
+
+#include <alloclab/record/append.hpp>
+#include <alloclab/record/modules.hpp>
+#include <alloclab/record/number_table.hpp>
+#include <alloclab/record/options.hpp>
+#include <alloclab/record/process.hpp>
+
+#include <array>
+
+namespace alloclab::record {
+
+using namespace capture;
+
+std::uint32_t site_depth;
+
+namespace {
+
+// Who called an outer entry point of ours.
+struct OuterCaller {
+    const void* frame_address; // null: none
+    std::uintptr_t pc;
+};
+
+// What a thread knows of its stacks. The tables' slots lie in shared memory, this does not: of a
+// child cloned behind the recorder's back neither process must follow the other's pointers.
+struct ThreadSites {
+    OwnStack own;
+    NumberTable stacks; // hash of a stack -> frame
+    NumberTable frames; // address, frame of the caller -> frame
+    std::uint32_t frame_count;
+    std::uint32_t modules_generation; // that the tables hold for
+    OuterCaller outer;
+};
+__thread ThreadSites thread_sites __attribute__((tls_model("initial-exec"))) = {};
+
+constexpr std::uint32_t most_thread_frames = 1 << 22;
+
+std::uintptr_t own_begin; // of this library's code
+std::uintptr_t own_end;
+
+// Odd numbers without a pattern (splitmix64).
+constexpr std::array<std::uint64_t, most_frames> make_factors() {
+    std::array<std::uint64_t, most_frames> factors{};
+    std::uint64_t state = 0;
+    for (std::uint64_t& factor : factors) {
+        state += 0x9e3779b97f4a7c15U;
+        std::uint64_t mixed = (state ^ state >> 30) * 0xbf58476d1ce4e5b9U;
+        mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebU;
+        factor = (mixed ^ mixed >> 31) | 1;
+    }
+    return factors;
+}
+constexpr std::array<std::uint64_t, most_frames> factors = make_factors();
+
+// A sum of products with fixed odd factors: one address has a hash of its own, and two stacks of
+// more share one with a probability of about 2^-60 (the lowest differing bits are lost to it). Of a
+// million stacks, any two then share theirs once in some two million recordings; they would be
+// told as one.
+std::uint64_t hash_of(const std::uintptr_t* addresses, std::size_t count) {
+    std::uint64_t sum = 0;
+    for (std::size_t address_idx = 0; address_idx < count; ++address_idx)
+        sum += addresses[address_idx] * factors[address_idx];
+    return sum != 0 ? sum : 1;
+}
+
+// Tells a new frame. Returns its number, or 0 when that could not be.
+std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_t address) {
+    if (sites.frame_count == most_thread_frames) {
+        __atomic_fetch_add(&process.header->lost_frames, 1, __ATOMIC_RELAXED);
+        return 0;
+    }
+    if ((address & frame_is_named) == 0)
+        tell_module(address - 1);
+    EventBytes event(Code::frame);
+    event.put(std::uint64_t{parent}).put(std::uint64_t{address});
+    LaneHold hold;
+    if (!hold || &*hold != &thread_lanes.own || !hold.make_room(event.count()))
+        return 0;
+    hold.append(event);
+    // Counted as soon as it is told: a reader counts the same.
+    const std::uint32_t number = ++sites.frame_count;
+    return sites.frames.insert(address, parent, number) ? number : 0;
+}
+
+// Finds or tells a stack's frames, from the outermost in.
+[[gnu::noinline]] std::uint32_t tell_stack(ThreadSites& sites, const std::uintptr_t* addresses,
+                                           const Walk& walk, std::uint64_t hash) {
+    std::uint32_t frame = 0;
+    for (std::size_t address_idx = walk.count; address_idx > 0; --address_idx) {
+        const std::uintptr_t address = addresses[address_idx - 1];
+        const std::uint32_t known = sites.frames.find(address, frame);
+        frame = known != 0 ? known : tell_frame(sites, frame, address);
+        if (frame == 0)
+            return 0;
+    }
+    if (walk.is_cut)
+        __atomic_fetch_add(&process.header->cut_stacks, 1, __ATOMIC_RELAXED);
+    sites.stacks.insert(hash, 0, frame);
+    return frame;
+}
+
+// What was known of addresses does not hold: another object may lie there now.
+[[gnu::noinline]] void forget_addresses(ThreadSites& sites, std::uint32_t generation) {
+    sites.stacks.clear();
+    sites.frames.clear();
+    sites.modules_generation = generation;
+}
+
+bool is_own_code(std::uintptr_t pc) {
+    return pc - own_begin < own_end - own_begin;
+}
+
+// The caller that an outer entry point of ours named, if it is still the one that called it.
+bool take_outer(ThreadSites& sites, const Caller& inner, Caller& outer) {
+    const OuterCaller named = sites.outer;
+    sites.outer.frame_address = nullptr;
+    if (reinterpret_cast<std::uintptr_t>(named.frame_address) < inner.sp)
+        return false;
+    outer = caller_of(named.frame_address);
+    return outer.pc == named.pc;
+}
+
+std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
+    if (sites.outer.frame_address != nullptr)
+        take_outer(sites, caller, caller);
+    std::uintptr_t addresses[most_frames];
+    Walk walk{1, false};
+    if (site_depth == 1 && !is_own_code(caller.pc))
+        addresses[0] = caller.pc;
+    else
+        walk = walk_stack(caller, sites.own, addresses, site_depth);
+    if (const std::uint32_t generation = modules_generation();
+        __builtin_expect(sites.modules_generation != generation, false))
+        forget_addresses(sites, generation);
+    const std::uint64_t hash = hash_of(addresses, walk.count);
+    const std::uint32_t known = sites.stacks.find(hash, 0);
+    return __builtin_expect(known != 0, true) ? known : tell_stack(sites, addresses, walk, hash);
+}
+
+} // namespace
+
+void prepare_sites() {
+    static bool is_prepared;
+    if (is_prepared)
+        return;
+    is_prepared = true;
+    if (!ensure_capture() || options().sites == Sites::none)
+        return;
+    list_modules();
+    Module self{};
+    if (find_module(reinterpret_cast<std::uintptr_t>(&prepare_sites), self)) {
+        own_begin = self.begin;
+        own_end = self.end;
+    }
+    site_depth = options().sites == Sites::caller ? 1 : options().stack_depth;
+}
+
+std::uint32_t find_site(const Caller& caller) {
+    ThreadLanes& lanes = thread_lanes;
+    if (lanes.is_finding_site || lanes.own.is_busy || lanes.has_exited || !is_recording())
+        return 0;
+    lanes.is_finding_site = true;
+    compiler_barrier();
+    const std::uint32_t site = find_site_here(thread_sites, caller);
+    compiler_barrier();
+    lanes.is_finding_site = false;
+    return site;
+}
+
+void expect_inner_call(const void* frame_address) {
+    if (!thread_lanes.is_finding_site)
+        thread_sites.outer = {frame_address, caller_of(frame_address).pc};
+}
+
+void forget_inner_call() {
+    thread_sites.outer.frame_address = nullptr;
+}
+
+void release_sites() {
+    thread_lanes.site = 0;
+    thread_lanes.is_finding_site = false;
+    thread_sites.stacks.release();
+    thread_sites.frames.release();
+    thread_sites.frame_count = 0;
+    thread_sites.outer = {};
+}
+
+} // namespace alloclab::record

@@ -26,7 +26,7 @@ CPP_ORDER = [
 ]
 PYTHON_ORDER = [
     {"errors", "units"},
-    {"_core", "_native"},
+    {"_core", "_native", "_recording"},
     {
         "stacks",
         "symbols",
@@ -35,6 +35,8 @@ PYTHON_ORDER = [
         "captures",
         "staging",
         "record",
+        "_cells",
+        "recording",
         "allocators",
         "growth",
         "compile",
@@ -46,7 +48,7 @@ PYTHON_ORDER = [
     {"results"},
     {"stats"},
     {"sweep", "tune", "views", "gate", "simulate"},
-    {"cli", "_pytest", "_magic", "__main__"},
+    {"cli", "_pytest", "_magic", "_recording_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}
 TEXT_SUFFIXES = SOURCE_SUFFIXES | {".md", ".toml", ".txt", ".cmake", ".ipynb", ".json", ".pyi"}

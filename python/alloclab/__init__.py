@@ -85,6 +85,7 @@ from alloclab.live import (
     numpy_allocator,
 )
 from alloclab.record import record
+from alloclab.recording import Recording, recording
 from alloclab.replay import METRICS, Run, replay
 from alloclab.simulate import Placement, njit_allocator, placement, simulate
 from alloclab.subsystems import Subsystems, subsystems
@@ -140,6 +141,7 @@ __all__ = [
     "Preload",
     "Quantizer",
     "Quarantine",
+    "Recording",
     "RequestScopes",
     "Run",
     "ScopeClosed",
@@ -185,6 +187,7 @@ __all__ = [
     "open_trace",
     "placement",
     "record",
+    "recording",
     "replay",
     "seal",
     "simulate",

@@ -33,7 +33,7 @@ struct ThreadSites {
     std::uint32_t modules_generation; // that the tables hold for
     OuterCaller outer;
 };
-__thread ThreadSites thread_sites __attribute__((tls_model("initial-exec"))) = {};
+__thread ThreadSites thread_sites = {};
 
 constexpr std::uint32_t most_thread_frames = 1 << 22;
 

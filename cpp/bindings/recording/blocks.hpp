@@ -6,6 +6,8 @@
 #include "known_blocks.hpp"
 #include "threads.hpp"
 
+#include <alloclab/record/lane.hpp>
+#include <alloclab/record/live_blocks.hpp>
 #include <alloclab/record/recorder.hpp>
 
 #include <cstddef>
@@ -15,11 +17,43 @@ namespace alloclab::recording {
 // Before an allocation is recorded: it is counted, and has the site of the Python code that runs.
 void note_origin(Domain domain, std::size_t size);
 
+// The short form of a small block's event; returns whether the lane took it.
+inline bool append_birth(capture::Call call, void* p, std::size_t size) {
+    using capture::Code;
+    constexpr std::size_t two_byte_sizes = 1 << 14;
+    if (p == nullptr || !record::is_granule(p) || size >= two_byte_sizes)
+        return false;
+    const bool is_coded =
+        call == capture::Call::malloc && size % 8 == 0 && size <= capture::malloc_short_bytes;
+    const Code code = call == capture::Call::malloc   ? Code::malloc_sized
+                      : call == capture::Call::calloc ? Code::calloc_sized
+                                                      : Code::realloc_new;
+    constexpr std::uint64_t five_byte_delta_max = (std::uint64_t{1} << 35) - 1;
+    return record::append_short_at<five_byte_delta_max>(
+        record::thread_lanes.site, record::granule_of(p), [=](std::uint64_t delta) {
+            const capture::Word address = capture::varint_word(delta);
+            const capture::Word sized = is_coded ? capture::Word{} : capture::varint_word(size);
+            const std::uint64_t code_byte =
+                is_coded ? (static_cast<std::uint64_t>(Code::malloc_first) + size / 8) << 1
+                         : static_cast<std::uint64_t>(code) << 1;
+            const unsigned before = 1 + sized.bytes;
+            return capture::Word{code_byte | sized.bits << 8 | address.bits << (8 * before),
+                                 before + address.bytes};
+        });
+}
+
 inline void note_birth(Domain domain, capture::Call call, void* p, std::size_t size) {
     note_origin(domain, size);
     if (p != nullptr)
         add_known(p);
-    record::record_allocation(call, p, size, 0);
+    if (!append_birth(call, p, size))
+        record::record_allocation(call, p, size, 0);
+}
+
+inline void note_death(void* p) {
+    const bool is_short = record::is_granule(p) && !record::may_be_tracked(p);
+    if (!is_short || !record::append_short(record::granule_of(p), capture::free_word))
+        record::record_free(p);
 }
 
 template <class Allocate>
@@ -36,7 +70,7 @@ void* allocate(Domain domain, capture::Call call, std::size_t size, Allocate all
 template <class Free> void free(void* p, Free free_really) {
     const Entry entry;
     if (entry && p != nullptr && take_known(p))
-        record::record_free(p);
+        note_death(p);
     free_really();
 }
 

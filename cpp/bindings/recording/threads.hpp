@@ -47,6 +47,8 @@ extern __thread RecordedThread this_thread;
 class Entry {
 public:
     Entry() {
+        if (__builtin_expect(gate.load(std::memory_order_relaxed) == Gate::closed, true))
+            return;
         RecordedThread& me = this_thread;
         if (me.is_inside)
             return;

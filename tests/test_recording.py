@@ -286,7 +286,7 @@ def test_the_trace_can_be_replayed_and_drawn(tmp_path: Path) -> None:
         kept = [bytearray(1000) for _ in range(2000)]
         del kept
     run = al.replay(r.trace, al.Glibc())
-    assert run.trace.events == len(r.trace) if hasattr(run.trace, "events") else run is not None
+    assert run.allocator == al.Glibc()
     _, live = live_bytes(r.trace)
     assert int(live.max()) == r.trace.summary()["peak_requested_live_bytes"]
     objects = r.trace.objects()

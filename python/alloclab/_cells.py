@@ -22,10 +22,16 @@ class Events(Protocol):
     def unregister(self, event: str, function: Callable[[Any], None]) -> None: ...
 
 
+class DisplayHook(Protocol):
+    """What shows results; IPython's releases differ in when they count a cell, this does not."""
+
+    prompt_count: int
+
+
 class Shell(Protocol):
     """What is used of IPython's shell."""
 
-    execution_count: int
+    displayhook: DisplayHook
     events: Events
 
 
@@ -66,7 +72,7 @@ class Cells:
             return
         self._is_in_cell = True
         self._before_each()
-        name = f"cell {self._shell.execution_count}"
+        name = f"cell {self._shell.displayhook.prompt_count}"
         self._scope = _recording.enter_scope(SCOPE_KIND, name)
         self._tag = _recording.set_tag(name)
 

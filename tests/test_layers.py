@@ -27,7 +27,7 @@ CPP_ORDER = [
 PYTHON_ORDER = [
     {"errors", "units"},
     {"marker"},
-    {"_core", "_native"},
+    {"_core", "_native", "_recording"},
     {
         "stacks",
         "symbols",
@@ -38,6 +38,8 @@ PYTHON_ORDER = [
         "record",
         "record_options",
         "output_marks",
+        "_cells",
+        "recording",
         "allocators",
         "growth",
         "compile",
@@ -55,7 +57,7 @@ PYTHON_ORDER = [
     {"results"},
     {"stats"},
     {"sweep", "tune", "gate", "simulate"},
-    {"cli", "_pytest", "_magic", "__main__"},
+    {"cli", "_pytest", "_magic", "_recording_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}
 TEXT_SUFFIXES = SOURCE_SUFFIXES | {".md", ".toml", ".txt", ".cmake", ".ipynb", ".json", ".pyi"}

@@ -87,6 +87,7 @@ from alloclab.live import (
 )
 from alloclab.phases import Phases, phases
 from alloclab.record import record
+from alloclab.recording import Recording, recording
 from alloclab.replay import METRICS, Run, replay
 from alloclab.simulate import Placement, njit_allocator, placement, simulate
 from alloclab.subsystems import Subsystems, subsystems
@@ -143,6 +144,7 @@ __all__ = [
     "Preload",
     "Quantizer",
     "Quarantine",
+    "Recording",
     "RequestScopes",
     "Run",
     "ScopeClosed",
@@ -190,6 +192,7 @@ __all__ = [
     "phases",
     "placement",
     "record",
+    "recording",
     "replay",
     "seal",
     "simulate",

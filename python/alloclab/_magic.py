@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The cell magic `%%allocator Name`: a cell of C++ becomes an allocator of that name.
+"""The cell magics: `%%allocator Name` makes a cell of C++ an allocator of that name, and
+`%%alloclab [NAME]` records a cell (see `_recording_magic`).
 
 `%load_ext alloclab` calls `load_ipython_extension`; nothing here needs IPython to be imported.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import shlex
 from typing import Any, Protocol
 
+from alloclab._recording_magic import CellResult, record_cell
 from alloclab.allocators import Plugin, compile_plugin
 from alloclab.errors import UsageError
 
@@ -25,9 +27,11 @@ class Shell(Protocol):
         self, func: Any, magic_kind: str = ..., magic_name: str | None = ...
     ) -> None: ...
 
+    def run_cell(self, raw_cell: str) -> CellResult: ...
+
 
 def load_ipython_extension(shell: Shell) -> None:
-    """Adds the magic to a shell; what `%load_ext alloclab` calls."""
+    """Adds the magics to a shell; what `%load_ext alloclab` calls."""
 
     def allocator(line: str, cell: str) -> Plugin:
         """Compiles the cell; the name on the line becomes the spec of the class it defines."""
@@ -35,7 +39,12 @@ def load_ipython_extension(shell: Shell) -> None:
         shell.user_ns[plugin.class_name or _name(line)[0]] = plugin
         return plugin
 
+    def alloclab(line: str, cell: str) -> None:
+        """Records the cell; a name on the line becomes its trace."""
+        record_cell(shell, line, cell)
+
     shell.register_magic_function(allocator, magic_kind="cell", magic_name="allocator")
+    shell.register_magic_function(alloclab, magic_kind="cell", magic_name="alloclab")
 
 
 def compile_cell(line: str, cell: str, number: int) -> Plugin:

@@ -101,6 +101,7 @@ def seal_file(
     redact: bool = False,
     progress: Callable[[int], None] | None = None,
     warn: Callable[[str], None] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Trace:
     """Seals one capture into a trace.
 
@@ -111,13 +112,14 @@ def seal_file(
         redact: keep a hash in place of each path and argument.
         progress: called now and then with the events so far.
         warn: called with a line for each program file whose functions could not be named.
+        extra: what else the trace's metadata shall say.
 
     Raises:
         TraceError: the bytes are no capture; says where and why.
         Error: a file cannot be read or written.
     """
     header = _core.read_capture_header(os.fsencode(capture))
-    metadata = _metadata(header, redact)
+    metadata = _metadata(header, redact) | dict(extra or {})
     if trace is None:
         trace = Path(capture).with_name(trace_stem(Path(capture), header, redact) + SUFFIX)
     _core.seal(

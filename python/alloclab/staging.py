@@ -43,7 +43,7 @@ class Stage:
         self.gathered: list[Path] = []
         self._holds_captures = False  # the only copy of some
         control = self.captures / "control"
-        control.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
+        write_control(control, max_bytes)
         control.chmod(0o666)
         if options:
             lines = "".join(f"{name}={value}\n" for name, value in options.items())
@@ -133,6 +133,11 @@ class Stage:
                 path.unlink(missing_ok=True)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def write_control(path: Path, max_bytes: int | None) -> None:
+    """Writes the page that the recorder looks at for when to stop."""
+    path.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
 
 
 def _is_running(pid: int) -> bool:

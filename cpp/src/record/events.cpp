@@ -61,7 +61,7 @@ std::size_t end_large_block(void* p) {
 }
 
 // The size of the large block that this thread is reallocating.
-__thread std::size_t reallocated_bytes __attribute__((tls_model("initial-exec")));
+__thread std::size_t reallocated_bytes;
 
 } // namespace
 

@@ -35,7 +35,7 @@ struct ThreadMarks {
     bool is_inherited;
 };
 
-__thread ThreadMarks marks __attribute__((tls_model("initial-exec")));
+__thread ThreadMarks marks;
 std::uint64_t last_scope; // of the process
 
 // The handler of a signal leaves the list as it found it; whatever it interrupts here, too.
@@ -213,6 +213,10 @@ void record_root_pop(std::uint64_t count) {
 
 void record_root_set(std::uint64_t index, const void* p) {
     append_event(EventBytes(Code::root).put(std::uint64_t(RootChange::set)).put(index).put(p));
+}
+
+void forget_marks() {
+    marks = ThreadMarks{};
 }
 
 void inherit_marks() {

@@ -17,7 +17,7 @@ namespace alloclab::record {
 
 using namespace capture;
 
-__thread ThreadLanes thread_lanes __attribute__((tls_model("initial-exec")));
+__thread ThreadLanes thread_lanes;
 Process process;
 ForkPage fork_page;
 
@@ -206,7 +206,7 @@ bool ensure_capture() {
     Phase phase = load_phase();
     if (__builtin_expect(phase == Phase::active, true))
         return true;
-    static __thread bool is_opening __attribute__((tls_model("initial-exec")));
+    static __thread bool is_opening;
     if (is_opening)
         return false; // a signal handler in the midst of it
     if (is_unnoticed_child())

@@ -16,7 +16,7 @@ namespace {
 RealCalls calls;
 RareLock resolve_lock;
 bool is_resolved;
-__thread bool is_resolving_here __attribute__((tls_model("initial-exec")));
+__thread bool is_resolving_here;
 
 constexpr std::size_t bootstrap_bytes = 16 << 10;
 alignas(64) char bootstrap[bootstrap_bytes];

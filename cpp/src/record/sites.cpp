@@ -33,7 +33,7 @@ struct ThreadSites {
     std::uint32_t told_frames[most_frames];
     std::uintptr_t told_addresses[most_frames];
 };
-__thread ThreadSites thread_sites __attribute__((tls_model("initial-exec"))) = {};
+__thread ThreadSites thread_sites = {};
 
 constexpr std::uint32_t most_thread_frames = 1 << 22;
 

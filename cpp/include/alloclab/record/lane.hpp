@@ -50,8 +50,10 @@ struct ThreadLanes {
     volatile bool is_finding_site; // a signal handler that finds it set allocates without a site
 };
 
-// One to a thread. Initial-exec: a single instruction reaches it, and touching it never allocates.
-extern __thread ThreadLanes thread_lanes __attribute__((tls_model("initial-exec")));
+// One to a thread. The preload library is built with the initial-exec model: a single instruction
+// reaches it, and touching it never allocates. What a running program loads must not be: the
+// loader's room for such variables is less than two kilobytes for all libraries together.
+extern __thread ThreadLanes thread_lanes;
 
 inline void compiler_barrier() {
     asm volatile("" ::: "memory");

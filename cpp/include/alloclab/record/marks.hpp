@@ -36,6 +36,9 @@ void record_root_push(const void* p);
 void record_root_pop(std::uint64_t count);
 void record_root_set(std::uint64_t index, const void* p);
 
+// The calling thread's scopes, boundaries and tag were another capture's.
+void forget_marks();
+
 // In a forked child: the thread's open scopes and its tag are to be told again.
 void inherit_marks();
 // Tells them, under the numbers the program knows them by: the first event of the child's thread

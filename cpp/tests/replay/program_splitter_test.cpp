@@ -46,22 +46,30 @@ long widest_run(const ParallelBatch& batch, bool is_farthest_first) {
     const auto is_done = [&](std::size_t thread) {
         return next[thread] == batch.threads[thread].ops.size();
     };
+    const auto next_op = [&](std::size_t thread) {
+        return batch.threads[thread].ops[next[thread]];
+    };
+    const auto is_epoch = [](const Op& op) {
+        return op.code() == OpCode::control &&
+               static_cast<ControlCode>(op.size()) == ControlCode::epoch;
+    };
     const auto may_go_on = [&](std::size_t thread) {
-        const Op& op = batch.threads[thread].ops[next[thread]];
+        const Op op = next_op(thread);
         if (op.code() == OpCode::wait) {
             return next[op.size()] >= op.slot;
         }
-        if (op.code() == OpCode::control &&
-            static_cast<ControlCode>(op.size()) == ControlCode::epoch) {
-            epoch[thread] = op.slot;
-            return *std::min_element(epoch.begin(), epoch.end()) >= batch.floors[op.slot];
-        }
-        return true;
+        return !is_epoch(op) ||
+               *std::min_element(epoch.begin(), epoch.end()) >= batch.floors[op.slot];
     };
     long widest = 0;
     for (;;) {
         std::size_t chosen = next.size();
         bool are_all_done = true;
+        for (std::size_t thread = 0; thread < next.size(); ++thread) {
+            if (!is_done(thread) && is_epoch(next_op(thread))) {
+                epoch[thread] = next_op(thread).slot;
+            }
+        }
         for (std::size_t thread = 0; thread < next.size(); ++thread) {
             if (is_done(thread)) {
                 continue;

@@ -13,7 +13,11 @@ namespace alloclab {
 
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t stack_bytes = 2048 * 1024; // its thread-local tables lie on the stack
+#else
 constexpr std::size_t stack_bytes = 256 * 1024;
+#endif
 
 std::uint32_t processors() {
     cpu_set_t set;

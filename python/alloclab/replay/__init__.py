@@ -11,7 +11,8 @@ from typing import Protocol
 from alloclab.allocators import Allocator
 from alloclab.errors import NotMeasured, UsageError
 from alloclab.replay.child import DEFAULT_TIMEOUT_S, Order, Progress
-from alloclab.replay.metrics import METRICS, Metric
+from alloclab.replay.metric import Metric
+from alloclab.replay.metrics import METRICS
 from alloclab.replay.parts import Parts, Timeline, timeline_of
 from alloclab.replay.run import Figure, Run
 from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
@@ -94,8 +95,7 @@ def order_template(
 
 
 def _check_order(order: str, cpu: int | None, max_distance: int | None) -> None:
-    if order not in ORDERS:
-        raise UsageError(f"unknown order {order!r}: known are {', '.join(ORDERS)}")
+    _measures_of(order)
     if order == "parallel" and cpu is not None:
         raise UsageError("parallel order runs on every processor this process may use, not on one")
     if order == "exact" and max_distance is not None:
@@ -191,6 +191,13 @@ def child_count(
     return len(_plan(allocator, measure, repeats, order))
 
 
+def _measures_of(order: str) -> tuple[str, ...]:
+    """Returns what is measured in an order unless one says otherwise; refuses an unknown one."""
+    if order not in ORDERS:
+        raise UsageError(f"unknown order {order!r}: known are {', '.join(ORDERS)}")
+    return ORDER_MEASURES[order]
+
+
 def _is_malloc(allocator: Allocator) -> bool:
     """Whether it can stand in for malloc; then its kernel for one thread is of no use to many."""
     try:
@@ -205,7 +212,7 @@ def _plan(
 ) -> list[tuple[str, str]]:
     """Returns each child as (null, face or kernel; what it measures), in order."""
     if measure is None:
-        measure = ORDER_MEASURES.get(order, ())
+        measure = _measures_of(order)
     wanted = [measure] if isinstance(measure, str) else list(measure)
     for each in wanted:
         if each not in MEASURES:

@@ -104,7 +104,9 @@ void ProgramSplitter::add_run(const ThreadRun& run, std::size_t end_op) {
             thread.epoch = epoch;
             thread.waited.fill({});
             thread.chain = std::max(thread.chain, chain_at_begin_);
-            batch_->threads[number].first_epoch = epoch;
+            if (number < batch_->started_before) { // of others it is the epoch they start in
+                batch_->threads[number].first_epoch = epoch;
+            }
             add_control(number, ControlCode::epoch, epoch);
         } else if (thread.epoch != epoch) {
             thread.epoch = epoch;

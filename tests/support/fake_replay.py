@@ -39,6 +39,7 @@ def answer(given: dict[str, str], said: dict[str, object]) -> dict[str, object]:
         "heap": given["heap"],
         "call_path": "none" if is_null else "templated" if templated else "malloc",
         "measure": given["measure"],
+        "order": given.get("order", "exact"),
         "touch": given["touch"],
         "touch_fallback": False,
         "mapped": "mapped" in given,

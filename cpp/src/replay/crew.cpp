@@ -13,7 +13,11 @@ namespace alloclab {
 
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t stack_bytes = 2048 * 1024; // its thread-local tables lie on the stack
+#else
 constexpr std::size_t stack_bytes = 256 * 1024;
+#endif
 
 std::uint32_t processors() {
     cpu_set_t set;
@@ -98,7 +102,7 @@ public:
     Milestone epoch; // every op of this thread's in the epochs before it is done
     CrewCounts counts;
     pthread_t handle{};
-    std::unique_ptr<char[]>* stack = nullptr; // while it is started
+    char* stack = nullptr; // while it is started
 
 private:
     Crew& crew_;
@@ -112,10 +116,8 @@ Crew::Crew(Kernel& kernel, const ThreadSpans& spans, TakeSample take_sample)
                                "ThreadLocal, or replay it as a malloc");
     }
     members_.resize(spans.size());
-    stacks_.resize(spans.most_at_once());
-    for (auto& stack : stacks_) {
-        stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
-        free_stacks_.push_back(&stack);
+    for (std::uint32_t stack = 0; stack < spans.most_at_once() + 1; ++stack) {
+        add_stack();
     }
 }
 
@@ -161,7 +163,7 @@ void Crew::run(const ParallelBatch& batch, const Program& program) {
         WaitCounts idle; // nobody's: this thread is done
         members_[thread]->epoch.wait(Milestone::end, patience_, idle);
     }
-    join_ended(spans_.ended_before(batch.end_event));
+    join_ended(spans_.ended_before(batch.end_event), nullptr);
 }
 
 void* Crew::enter(void* member) {
@@ -173,17 +175,25 @@ void Crew::start(std::uint32_t number, Member& starter) {
     const ThreadStart& begun = batch_->starts[number];
     wait_for_epoch(begun.epoch, starter, false);
     const std::uint64_t switches = voluntary_switches();
-    join_ended(begun.ended);
+    join_ended(begun.ended, &starter);
     create(*members_[begun.thread]);
     starter.counts.waits.switches += voluntary_switches() - switches;
 }
 
+void Crew::add_stack() {
+    stacks_.push_back(std::make_unique_for_overwrite<char[]>(stack_bytes));
+    free_stacks_.push_back(stacks_.back().get());
+}
+
 void Crew::create(Member& member) {
+    if (free_stacks_.empty()) {
+        add_stack();
+    }
     member.stack = free_stacks_.back();
     free_stacks_.pop_back();
     pthread_attr_t attributes;
     ::pthread_attr_init(&attributes);
-    int error = ::pthread_attr_setstack(&attributes, member.stack->get(), stack_bytes);
+    int error = ::pthread_attr_setstack(&attributes, member.stack, stack_bytes);
     if (error == 0) {
         error = ::pthread_create(&member.handle, &attributes, enter, &member);
     }
@@ -201,9 +211,13 @@ void Crew::join(Member& member) {
 
 // Those that ended before the event at hand, whichever thread is about to do it: starts follow each
 // other in recorded order, so no two threads are ever here at once.
-void Crew::join_ended(std::uint32_t count) {
+// A thread may start another with its last breath: it and who ended after it are joined next time.
+void Crew::join_ended(std::uint32_t count, const Member* starter) {
     for (; joined_ < count; ++joined_) {
         const std::uint32_t thread = spans_.by_end()[joined_];
+        if (starter != nullptr && thread == starter->thread) {
+            return;
+        }
         if (thread != 0) {
             join(*members_[thread]);
         }

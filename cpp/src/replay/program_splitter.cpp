@@ -47,8 +47,7 @@ void ProgramSplitter::split(Program& program, ParallelBatch& batch) {
     begin_batch(program, batch);
     for (std::size_t run = 0; run < program.runs.size(); ++run) {
         const bool is_last = run + 1 == program.runs.size();
-        const std::uint64_t end_event =
-            is_last ? program.end_event : program.runs[run + 1].event;
+        const std::uint64_t end_event = is_last ? program.end_event : program.runs[run + 1].event;
         add_run(program.runs[run], is_last ? program.ops.size() : program.runs[run + 1].op);
         const std::uint32_t thread = spans_.number_of(program.runs[run].thread);
         if (spans_[thread].last_event < end_event) {
@@ -105,7 +104,9 @@ void ProgramSplitter::add_run(const ThreadRun& run, std::size_t end_op) {
             thread.epoch = epoch;
             thread.waited.fill({});
             thread.chain = std::max(thread.chain, chain_at_begin_);
-            batch_->threads[number].first_epoch = epoch;
+            if (number < batch_->started_before) { // of others it is the epoch they start in
+                batch_->threads[number].first_epoch = epoch;
+            }
             add_control(number, ControlCode::epoch, epoch);
         } else if (thread.epoch != epoch) {
             thread.epoch = epoch;

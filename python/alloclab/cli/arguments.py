@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alloclab.errors import Error, UsageError
+from alloclab.replay import ORDERS
 
 ALLOCATOR_HELP = """\
 Allocators: glibc, jemalloc, mimalloc, tcmalloc, pool, arena, freelist, null, the path of any
@@ -42,6 +43,19 @@ def add_replaying(parser: argparse.ArgumentParser, repeats: int) -> None:
         default=repeats,
         metavar="N",
         help=f"timed replays of each allocator (default {repeats})",
+    )
+    parser.add_argument(
+        "--order",
+        default="exact",
+        choices=ORDERS,
+        help="exact: the recorded order of all events on one thread (the default); parallel: each "
+        "recorded thread on its own, together where an object crosses threads",
+    )
+    parser.add_argument(
+        "--max-distance",
+        type=checked(int),
+        metavar="EVENTS",
+        help="with --order parallel: how far threads may come apart (default 65536)",
     )
     parser.add_argument("--cpu", type=checked(int), metavar="N", help="the processor to pin to")
     parser.add_argument(

@@ -73,6 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         mapped=arguments.mapped,
         cpu=arguments.cpu,
         timeout=arguments.timeout,
+        order=arguments.order,
+        max_distance=arguments.max_distance,
     )
     if arguments.json:
         print_json(comparison.to_json())

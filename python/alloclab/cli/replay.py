@@ -22,6 +22,7 @@ that cannot be trusted is not printed; the reason is.
 
   alloclab replay recording/cc1plus-4711.alloctrace jemalloc:narenas=1
   alloclab replay --measure blocks --json trace.alloctrace pool
+  alloclab replay --order parallel server.alloctrace tcmalloc
 
 {ALLOCATOR_HELP}"""
 
@@ -41,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    measures = arguments.measure or ("time", "timeline", "blocks")
-    steps = child_count(arguments.allocator, measures, arguments.repeats)
+    measures = arguments.measure
+    steps = child_count(arguments.allocator, measures, arguments.repeats, arguments.order)
     with ProgressBar(steps) as bar:
         bar.begin(f"replaying {arguments.trace.name} under {arguments.allocator}")
         result = replay(
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
             repeats=arguments.repeats,
             cpu=arguments.cpu,
             timeout=arguments.timeout,
+            order=arguments.order,
+            max_distance=arguments.max_distance,
             progress=bar.within,
             ended=bar.end,
         )

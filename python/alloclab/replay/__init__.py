@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from alloclab.allocators import Allocator
-from alloclab.errors import UsageError
+from alloclab.errors import NotMeasured, UsageError
 from alloclab.replay.child import DEFAULT_TIMEOUT_S, Order, Progress
-from alloclab.replay.metrics import METRICS, Metric
+from alloclab.replay.metric import Metric
+from alloclab.replay.metrics import METRICS
 from alloclab.replay.parts import Parts, Timeline, timeline_of
 from alloclab.replay.run import Figure, Run
 from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
@@ -19,6 +20,8 @@ from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cp
 __all__ = [
     "MEASURES",
     "METRICS",
+    "ORDERS",
+    "ORDER_MEASURES",
     "Figure",
     "Metric",
     "NullReplay",
@@ -37,6 +40,12 @@ __all__ = [
 
 MEASURES = ("time", "timeline", "blocks", "check")
 TOUCHES = ("recorded", "page", "none", "all")
+ORDERS = ("exact", "parallel")
+# Usable sizes are summed over all blocks in one order: of all, or of none.
+ORDER_MEASURES = {
+    "exact": ("time", "timeline", "blocks"),
+    "parallel": ("time", "timeline"),
+}
 
 
 class TracePath(Protocol):
@@ -54,12 +63,16 @@ def order_template(
     cpu: int | None = None,
     stop_after: int | None = None,
     timeout: float = DEFAULT_TIMEOUT_S,
+    order: str = "exact",
+    max_distance: int | None = None,
 ) -> Order:
     """Returns what every child of a run shares, checked.
 
     Raises:
-        UsageError: an unknown touch, a processor this process may not use, no such trace.
+        UsageError: an unknown touch or order, a processor this process may not use, no such trace,
+            a processor or a distance in the order that has none.
     """
+    _check_order(order, cpu, max_distance)
     path = Path(trace if isinstance(trace, str | os.PathLike) else trace.path).absolute()
     if not path.is_file():
         raise UsageError(f"{path}: no such trace")
@@ -73,23 +86,37 @@ def order_template(
         measure="time",
         touch=touch,
         mapped=mapped,
-        cpu=default_cpu() if cpu is None else cpu,
+        cpu=default_cpu() if cpu is None and order == "exact" else cpu,
         stop_after=stop_after,
         timeout_s=timeout,
+        order=order,
+        max_distance=max_distance,
     )
+
+
+def _check_order(order: str, cpu: int | None, max_distance: int | None) -> None:
+    _measures_of(order)
+    if order == "parallel" and cpu is not None:
+        raise UsageError("parallel order runs on every processor this process may use, not on one")
+    if order == "exact" and max_distance is not None:
+        raise UsageError("a distance between threads is for parallel order")
+    if max_distance is not None and not 0 <= max_distance < 1 << 63:
+        raise UsageError(f"threads are 0 or more events apart, not {max_distance}")
 
 
 def replay(
     trace: TracePath | str | os.PathLike[str],
     allocator: Allocator,
     *,
-    measure: str | Sequence[str] = ("time", "timeline", "blocks"),
+    measure: str | Sequence[str] | None = None,
     touch: str = "recorded",
     mapped: bool = False,
     cpu: int | None = None,
     repeats: int = 1,
     stop_after: int | None = None,
     timeout: float = DEFAULT_TIMEOUT_S,
+    order: str = "exact",
+    max_distance: int | None = None,
     progress: Progress | None = None,
     ended: Callable[[], None] | None = None,
 ) -> Run:
@@ -99,13 +126,17 @@ def replay(
         trace: a trace, or its path.
         allocator: the spec.
         measure: what to take: "time" (and peak footprint), "timeline", "blocks" (usable sizes),
-            "check" (blocks stamped at allocation and checked at free; nothing timed).
+            "check" (blocks stamped at allocation and checked at free; nothing timed). By default
+            the first three; in parallel order "blocks" cannot be had.
         touch: "recorded" touches what the program touched; "page" a byte a page, "none", "all".
         mapped: map and touch the regions the program mapped itself, too.
         cpu: the processor to pin to.
         repeats: how many timed children; the other measurements are taken once.
         stop_after: replay only so many events.
         timeout: seconds a child may take.
+        order: "exact" is the recorded order of all events on one thread; "parallel" replays each
+            recorded thread on one of its own, together where an object crosses threads.
+        max_distance: in parallel order, how many events threads may be apart (65,536).
         progress: called with (events done, events in all) of the child at work.
         ended: called after each child; there are `child_count(...)` of them.
 
@@ -118,9 +149,16 @@ def replay(
         >>> run = al.replay(trace, al.Jemalloc(narenas=1))  # doctest: +SKIP
         >>> run["peak_footprint_bytes"]  # doctest: +SKIP
     """
-    plan = _plan(allocator, measure, repeats)
+    plan = _plan(allocator, measure, repeats, order)
     template = order_template(
-        trace, touch=touch, mapped=mapped, cpu=cpu, stop_after=stop_after, timeout=timeout
+        trace,
+        touch=touch,
+        mapped=mapped,
+        cpu=cpu,
+        stop_after=stop_after,
+        timeout=timeout,
+        order=order,
+        max_distance=max_distance,
     )
     subject, null = Subject(allocator, template), NullReplay(template)
     for path, each in plan:
@@ -139,26 +177,49 @@ def replay(
     return subject.run(null)
 
 
-def child_count(allocator: Allocator, measure: str | Sequence[str], repeats: int = 1) -> int:
+def child_count(
+    allocator: Allocator,
+    measure: str | Sequence[str] | None,
+    repeats: int = 1,
+    order: str = "exact",
+) -> int:
     """Returns how many children `replay` runs for the same arguments.
 
     Raises:
         UsageError: an unknown measurement, or none.
     """
-    return len(_plan(allocator, measure, repeats))
+    return len(_plan(allocator, measure, repeats, order))
+
+
+def _measures_of(order: str) -> tuple[str, ...]:
+    """Returns what is measured in an order unless one says otherwise; refuses an unknown one."""
+    if order not in ORDERS:
+        raise UsageError(f"unknown order {order!r}: known are {', '.join(ORDERS)}")
+    return ORDER_MEASURES[order]
+
+
+def _is_malloc(allocator: Allocator) -> bool:
+    """Whether it can stand in for malloc; then its kernel for one thread is of no use to many."""
+    try:
+        allocator.launch()
+    except NotMeasured:
+        return False
+    return True
 
 
 def _plan(
-    allocator: Allocator, measure: str | Sequence[str], repeats: int
+    allocator: Allocator, measure: str | Sequence[str] | None, repeats: int, order: str
 ) -> list[tuple[str, str]]:
     """Returns each child as (null, face or kernel; what it measures), in order."""
+    if measure is None:
+        measure = _measures_of(order)
     wanted = [measure] if isinstance(measure, str) else list(measure)
     for each in wanted:
         if each not in MEASURES:
             raise UsageError(f"unknown measurement {each!r}: known are {', '.join(MEASURES)}")
     if not wanted or repeats < 1:
         raise UsageError("nothing to measure: name a measurement, and at least one repeat")
-    has_kernel = allocator.kernel() is not None
+    has_kernel = allocator.kernel() is not None and (order == "exact" or not _is_malloc(allocator))
     plan: list[tuple[str, str]] = []
     untimed = [each for each in wanted if each != "time"]
     if "time" in wanted:

@@ -35,7 +35,7 @@ class Order:
 
     `measure` is time, timeline, blocks, check or placement, which fills `placement_file`; `touch`
     is recorded, page, none or all; with `mapped` the regions the program mapped itself are mapped
-    too.
+    too. `order` is exact or parallel, then with a bound on how far threads come apart, in events.
     """
 
     trace: Path
@@ -48,6 +48,8 @@ class Order:
     stop_after: int | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     placement_file: Path | None = None
+    order: str = "exact"
+    max_distance: int | None = None
 
     def arguments(self) -> list[str]:
         """Returns the child's command line without the executable."""
@@ -65,6 +67,10 @@ class Order:
             words += ["--cpu", str(self.cpu)]
         if self.stop_after is not None:
             words += ["--stop-after", str(self.stop_after)]
+        if self.order != "exact":
+            words += ["--order", self.order]
+        if self.max_distance is not None:
+            words += ["--max-distance", str(self.max_distance)]
         if self.placement_file is not None:
             words += ["--placement-file", str(self.placement_file)]
         return words

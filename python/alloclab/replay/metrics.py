@@ -4,39 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from alloclab.errors import NotMeasured
 from alloclab.replay.fragmentation import external, internal, johnstone_wilson, realized
+from alloclab.replay.metric import Metric
+from alloclab.replay.parallel import PARALLEL_METRICS
 from alloclab.replay.parts import Parts, ratio
 
 # Below this a batch is nothing but its own jitter.
 SHORTEST_BATCH_NS = 100_000
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric: its unit, whether a repeat must give it to the bit, and how it is computed.
-
-    `part` is the measurement it comes from; a run that was not asked for it does not have the
-    metric. "kernel" is the templated path, which only the lab's own allocators have.
-    """
-
-    unit: str
-    is_deterministic: bool
-    compute: Callable[[Parts], list[float] | list[int]]
-    meaning: str
-    part: str = "any"
-
-    def applies(self, parts: Parts) -> bool:
-        """Whether the run was asked for it, answered or not."""
-        taken = {*parts.answers, *parts.declined}
-        wanted = {"footprint": {"time", "timeline"}}.get(self.part, {self.part})
-        return self.part == "any" or bool(wanted & taken)
-
-    def samples(self, parts: Parts) -> list[float] | list[int]:
-        return self.compute(parts)
 
 
 def _field(part: str, name: str) -> Callable[[Parts], list[int]]:
@@ -132,7 +109,7 @@ def _of_stats(name: str, is_deterministic: bool, meaning: str) -> Metric:
 def _of_timeline(
     compute: Callable[[Parts], list[float]], meaning: str, unit: str = "ratio"
 ) -> Metric:
-    return Metric(unit, False, compute, meaning, "timeline")
+    return Metric(unit, False, compute, meaning, "timeline", "exact")
 
 
 def _johnstone_wilson(which: int, meaning: str) -> Metric:
@@ -199,6 +176,7 @@ METRICS: dict[str, Metric] = {
         lambda parts: _batches_ns(parts, "time"),
         "CPU time a call, less the null replay's",
         "time",
+        "exact",
     ),
     "events_per_s": Metric(
         "1/s",
@@ -206,14 +184,18 @@ METRICS: dict[str, Metric] = {
         lambda parts: [1e9 / each for each in _batches_ns(parts, "time")],
         "calls a second of CPU time, less the null replay's",
         "time",
+        "exact",
     ),
-    "null_ns_per_event": Metric("ns", False, _null_ns, "CPU time of the null replay", "null"),
+    "null_ns_per_event": Metric(
+        "ns", False, _null_ns, "CPU time of the null replay", "null", "exact"
+    ),
     "templated_ns_per_event": Metric(
         "ns",
         False,
         lambda parts: _batches_ns(parts, "kernel", "templated"),
         "the same through the templated, sized kernel: not comparable with malloc's",
         "kernel",
+        "exact",
     ),
     "type_erased_ns_per_event": Metric(
         "ns",
@@ -221,7 +203,9 @@ METRICS: dict[str, Metric] = {
         lambda parts: _batches_ns(parts, "kernel", "type_erased"),
         "the same of a composed stack, through indirect calls: not comparable with malloc's",
         "kernel",
+        "exact",
     ),
+    **PARALLEL_METRICS,
     "reserved_bytes": _of_stats("reserved_bytes", True, "mapped at the end"),
     # What free memory goes back after a while depends on how fast the replay was.
     "committed_bytes": _of_stats("committed_bytes", False, "mapped and backed at the end"),

@@ -22,6 +22,7 @@ class Parts:
 
     answers: Mapping[str, tuple[dict[str, Any], ...]]
     declined: Mapping[str, str]
+    order: str = "exact"
 
     def all(self, part: str) -> tuple[dict[str, Any], ...]:
         answers = self.answers.get(part, ())

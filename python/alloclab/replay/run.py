@@ -28,7 +28,8 @@ class Run:
         answers: the children's answers by part: null, time, timeline, blocks, check, kernel.
         declined: for a part that gave no figure, why.
         failure: the child that failed, if one did.
-        order: how threads were replayed; "exact" is the recorded global order on one thread.
+        order: how threads were replayed; "exact" is the recorded global order on one thread,
+            "parallel" a thread for each, together where an object crosses threads.
     """
 
     trace: str
@@ -65,12 +66,12 @@ class Run:
             raise UsageError(f"unknown metric {name!r}: known are {', '.join(METRICS)}")
         if self.failure is not None:
             raise NotMeasured(f"the run failed: {self.failure}")
-        return metric.samples(Parts(self.answers, self.declined))
+        return metric.samples(self._parts())
 
     @property
     def metrics(self) -> dict[str, Figure]:
         """Every metric of the parts that were asked for; a NotMeasured where there is no figure."""
-        parts = Parts(self.answers, self.declined)
+        parts = self._parts()
         figures: dict[str, Figure] = {}
         for name, metric in METRICS.items():
             if not metric.applies(parts):
@@ -80,6 +81,9 @@ class Run:
             except NotMeasured as reason:
                 figures[name] = reason
         return figures
+
+    def _parts(self) -> Parts:
+        return Parts(self.answers, self.declined, self.order)
 
     @property
     def warnings(self) -> list[str]:

@@ -32,6 +32,8 @@ class Subject:
         self._kernel = allocator.kernel()
         try:
             self._launch = allocator.launch()
+            if template.order == "parallel":
+                self._kernel = None  # the templated kernels are for one thread
         except NotMeasured:
             if self._kernel is None:
                 raise
@@ -80,6 +82,7 @@ class Subject:
             allocator=self.allocator,
             touch=self._template.touch,
             mapped=self._template.mapped,
+            order=self._template.order,
             answers=answers,
             declined=declined,
             failure=self.failure,

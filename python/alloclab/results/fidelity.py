@@ -146,7 +146,7 @@ def _anonymous(footprint: Columns) -> npt.NDArray[np.float64]:
 def _footprint_at(run: Run, event: float) -> float:
     if run.failure is not None:
         raise NotMeasured(f"the replay under glibc failed: {run.failure}")
-    line = timeline_of(Parts(run.answers, run.declined))
+    line = timeline_of(Parts(run.answers, run.declined, run.order))
     return max(float(np.interp(event, line.event, line.footprint_bytes)), 0.0)
 
 

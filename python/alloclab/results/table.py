@@ -106,9 +106,16 @@ COLUMNS: tuple[Column, ...] = (
     interval_column("ns_per_event", "95 %", _two_digits),
     ratio_column("ns_per_event", "ratio"),
     value_column("events_per_s", "events/s", _millions),
+    value_column("wall_ns_per_event", "wall ns/event", _two_digits),
+    interval_column("wall_ns_per_event", "95 %", _two_digits),
+    ratio_column("wall_ns_per_event", "ratio"),
+    value_column("null_wall_ns_per_event", "null's", _two_digits),
+    value_column("wall_events_per_s", "events/s", _millions),
+    value_column("allocator_sleeps", "sleeps", format_count),
     value_column("page_faults", "faults", format_count),
     value_column("templated_ns_per_event", "templated ns", _two_digits),
     value_column("type_erased_ns_per_event", "type-erased ns", _two_digits),
+    value_column("type_erased_wall_ns_per_event", "type-erased wall ns", _two_digits),
 )
 
 

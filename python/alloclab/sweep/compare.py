@@ -11,7 +11,15 @@ from typing import Any, Protocol
 
 from alloclab.allocators import Allocator, Glibc
 from alloclab.errors import NotInstalled, NotMeasured, UsageError
-from alloclab.replay import METRICS, NullReplay, Order, Run, Subject, order_template
+from alloclab.replay import (
+    METRICS,
+    ORDER_MEASURES,
+    NullReplay,
+    Order,
+    Run,
+    Subject,
+    order_template,
+)
 from alloclab.replay.child import DEFAULT_TIMEOUT_S
 from alloclab.results import Explained, Fidelity, Figure, Measure, Row, explain, fingerprint, judge
 from alloclab.stats import mann_whitney_p, paired_ratio, summarise
@@ -24,8 +32,10 @@ RATIO_METRICS = (
     "ns_per_event",
     "templated_ns_per_event",
     "type_erased_ns_per_event",
+    "wall_ns_per_event",
+    "type_erased_wall_ns_per_event",
 )
-TESTED_METRICS = ("ns_per_event",)
+TESTED_METRICS = ("ns_per_event", "wall_ns_per_event")
 
 
 class RecordedTrace(Protocol):
@@ -61,6 +71,8 @@ def compare(
     mapped: bool = False,
     cpu: int | None = None,
     timeout: float = DEFAULT_TIMEOUT_S,
+    order: str = "exact",
+    max_distance: int | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Replays a trace under each allocator and sets the figures side by side.
@@ -79,6 +91,8 @@ def compare(
         mapped: map and touch the regions the program mapped itself, too.
         cpu: the processor to pin to.
         timeout: seconds a child may take.
+        order: "exact", or "parallel" (as for `replay`); every child of a comparison has the same.
+        max_distance: in parallel order, how many events threads may be apart.
         progress: draw a bar on standard error, where that is a terminal.
 
     Raises:
@@ -91,15 +105,24 @@ def compare(
     """
     _check_arguments(allocators, baseline, repeats)
     opened = open_trace(os.fspath(trace)) if isinstance(trace, str | os.PathLike) else trace
-    template = order_template(opened, touch=touch, mapped=mapped, cpu=cpu, timeout=timeout)
+    template = order_template(
+        opened,
+        touch=touch,
+        mapped=mapped,
+        cpu=cpu,
+        timeout=timeout,
+        order=order,
+        max_distance=max_distance,
+    )
     entries = [_enter(allocator, template) for allocator in allocators]
     subjects = [entry.subject for entry in entries if entry.subject is not None]
     null = NullReplay(template)
     kernels = sum(subject.has_kernel for subject in subjects)
-    steps = repeats * (1 + len(subjects) + kernels) + 2 * len(subjects) + 4
+    observed = [each for each in ORDER_MEASURES[order] if each != "time"]
+    steps = repeats * (1 + len(subjects) + kernels) + len(observed) * len(subjects) + 4
     with ProgressBar(steps, progress) as bar:
         _time(subjects, null, repeats, bar)
-        _observe(subjects, bar)
+        _observe(subjects, observed, bar)
         explained, fidelity = _against_program(opened, template, null, bar)
     rows, chosen = _rows(entries, null, baseline)
     return Comparison(
@@ -110,6 +133,7 @@ def compare(
         repeats=repeats,
         touch=touch,
         mapped=mapped,
+        order=order,
         explained=explained,
         fidelity=fidelity,
         environment=fingerprint(allocators),
@@ -156,10 +180,11 @@ def _time(subjects: list[Subject], null: NullReplay, repeats: int, bar: Progress
                 bar.end()
 
 
-def _observe(subjects: list[Subject], bar: ProgressBar) -> None:
-    for measure, words in (("timeline", "memory over time"), ("blocks", "block sizes")):
+def _observe(subjects: list[Subject], measures: Sequence[str], bar: ProgressBar) -> None:
+    words = {"timeline": "memory over time", "blocks": "block sizes"}
+    for measure in measures:
         for subject in subjects:
-            bar.begin(f"{subject.allocator}, {words}")
+            bar.begin(f"{subject.allocator}, {words[measure]}")
             subject.measure(measure, bar.within)
             bar.end()
 
@@ -245,7 +270,11 @@ def _relate(run: Run, base: Run | None) -> tuple[dict[str, Figure], dict[str, fl
         return ratios, p_values
     for name in RATIO_METRICS:
         # The kernel's time is over the baseline's malloc: what a program gains by calling it.
-        other = "ns_per_event" if name.endswith("_ns_per_event") else name
+        other = {
+            "templated_ns_per_event": "ns_per_event",
+            "type_erased_ns_per_event": "ns_per_event",
+            "type_erased_wall_ns_per_event": "wall_ns_per_event",
+        }.get(name, name)
         if name not in run.metrics:
             continue
         try:

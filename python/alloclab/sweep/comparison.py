@@ -84,7 +84,9 @@ class Comparison:
         parts = [
             f"{self.trace}: {format_count(events)} events" if events is not None else self.trace,
             f"peak requested {format_bytes(requested)}*" if requested is not None else "",
-            f"{self.order} order on one thread",
+            "exact order on one thread"
+            if self.order == "exact"
+            else "parallel order, a thread for each recorded one: wall time, nothing subtracted",
             _TOUCH_WORDS[self.touch],
             "the program's own mappings included" if self.mapped else "",
         ]
@@ -128,7 +130,8 @@ class Comparison:
         for row in self.rows:
             if row.run is not None and row.problem is None:
                 try:
-                    found[row.label] = timeline_of(Parts(row.run.answers, row.run.declined))
+                    parts = Parts(row.run.answers, row.run.declined, row.run.order)
+                    found[row.label] = timeline_of(parts)
                 except NotMeasured:
                     continue
         return found

@@ -18,16 +18,17 @@ namespace alloclab {
 
 // What a parallel replay found out about its threads.
 struct CrewCounts {
-    std::uint64_t threads = 0;                // that were started, the process's own included
-    std::uint64_t processors = 0;             // that they may run on
-    WaitCounts waits;                         // of threads for each other, as the trace orders them
-    std::uint64_t allocator_sleeps = 0;       // voluntary context switches beside those
+    std::uint64_t threads = 0;          // that were started, the process's own included
+    std::uint64_t processors = 0;       // that they may run on
+    WaitCounts waits;                   // of threads for each other, as the trace orders them
+    std::uint64_t allocator_sleeps = 0; // voluntary context switches beside those
     std::uint64_t involuntary_switches = 0;
 };
 
 // The threads of a parallel replay. The thread of the trace's first event is the caller's; each of
 // the others is a thread of its own, started where its first event is due, once all that comes
-// before it in recorded order is done and every thread that had ended has been joined.
+// before it in recorded order is done and every thread that had ended has been joined (but one that
+// starts it with its last op).
 // Stacks are taken from operator new, so that they are the replayer's and not the program's.
 class Crew {
 public:
@@ -59,7 +60,8 @@ private:
     void start(std::uint32_t number, Member& starter);
     void create(Member& member);
     void join(Member& member);
-    void join_ended(std::uint32_t count);
+    void join_ended(std::uint32_t count, const Member* starter);
+    void add_stack();
     void wait_for_epoch(std::uint32_t epoch, Member& waiting, bool is_cached);
 
     Kernel& kernel_;
@@ -67,7 +69,7 @@ private:
     TakeSample take_sample_;
     std::vector<std::unique_ptr<Member>> members_;
     std::vector<std::unique_ptr<char[]>> stacks_;
-    std::vector<std::unique_ptr<char[]>*> free_stacks_;
+    std::vector<char*> free_stacks_;
     std::uint32_t joined_ = 0; // of spans_.by_end()
     std::uint32_t processors_;
     Patience patience_;

@@ -11,7 +11,7 @@ namespace alloclab {
 // One thread's part of a batch: its ops in order, with what it waits for and tells in between.
 struct ThreadOps {
     std::vector<Op> ops;
-    std::uint32_t first_epoch = 0;
+    std::uint32_t first_epoch = 0; // of its start, or where it goes on; rises with those started
 };
 
 // A thread to be started, between two ops of the thread before it in recorded order.

@@ -258,3 +258,17 @@ def test_a_kill_at_any_point_lacks_at_most_the_call_each_thread_was_in(
     assert threads == 5
     for name in ("allocations", "frees", "null_frees"):
         assert abs(known[name] - seen[name]) <= threads
+
+
+def test_blocks_handed_over_at_full_speed_keep_their_order(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    count = 300_000
+    (trace,) = record([programs("handover"), str(count)], output=tmp_path, env=environment())
+    summary = trace.summary()
+    assert summary["unknown_frees"] == 0
+    assert summary["missed_frees"] == 0
+    # Of what the threads themselves free of each other's nothing is among them.
+    assert summary["cross_thread_frees"] >= count
+    assert summary["inversions"] < count / 100

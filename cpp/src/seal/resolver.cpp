@@ -11,6 +11,9 @@ namespace {
 // Threads' clocks agree to well below this; a free that comes later was not overtaken but unseen.
 constexpr std::uint64_t overtaking_limit_ns = 10'000'000;
 
+// A free seen longer before its block's allocation was another block's.
+constexpr std::uint64_t early_limit_ns = 20'000;
+
 std::uint8_t allocation_code(EventKind kind, const RawEvent& event) {
     return static_cast<std::uint8_t>(static_cast<std::uint8_t>(kind) |
                                      static_cast<std::uint8_t>(event.call));
@@ -107,6 +110,9 @@ void Resolver::allocate(const RawEvent& event) {
     summary_.requested_total_bytes += event.size;
     enter(event.address, {object, event.size, index, event.thread});
     grow_requested(event.size, index);
+    if (last_early_end_ns_ != 0 && event.time_ns - last_early_end_ns_ <= early_limit_ns) {
+        end_early(event);
+    }
 }
 
 // Makes `address` free to be handed out: a block still live there was freed by a call that the
@@ -117,7 +123,7 @@ void Resolver::settle(const RawEvent& event, std::uint64_t address) {
         end_block(block, event.thread);
         write(EventKind::free, event, block.object);
         ++summary_.missed_frees;
-        debts_[address] = {event.time_ns, event.thread};
+        debts_[address] = {event.time_ns, event.thread, block.thread};
     }
 }
 
@@ -155,10 +161,13 @@ void Resolver::free(const RawEvent& event) {
         if (const auto debt = debts_.find(event.address); debt != debts_.end()) {
             const bool is_repaid = event.thread != debt->second.thread &&
                                    event.time_ns - debt->second.time_ns < overtaking_limit_ns;
+            const Debt debt_paid = debt->second;
             debts_.erase(debt);
             if (is_repaid) {
                 --summary_.missed_frees;
                 ++summary_.inversions;
+                summary_.cross_thread_frees -= debt_paid.owner != debt_paid.thread;
+                summary_.cross_thread_frees += debt_paid.owner != event.thread;
                 return;
             }
         }
@@ -166,6 +175,7 @@ void Resolver::free(const RawEvent& event) {
     LiveBlock block;
     if (!blocks_.take(event.address, block)) {
         ++summary_.unknown_frees;
+        note_early_end(event, false);
         return;
     }
     end_block(block, event.thread);
@@ -183,6 +193,44 @@ void Resolver::begin_reallocation(const RawEvent& event) {
     pending = {.is_open = true, .is_known = false, .address = event.address, .block = {}};
     // A recorder never writes an address of zero here, but a hostile capture may.
     pending.is_known = event.address != 0 && blocks_.take(event.address, pending.block);
+    if (!pending.is_known) {
+        note_early_end(event, true);
+    }
+}
+
+void Resolver::note_early_end(const RawEvent& event, bool is_reallocation) {
+    early_ends_[next_early_end_] = {event.address, event.time_ns, event.thread, is_reallocation};
+    next_early_end_ = (next_early_end_ + 1) % most_early_ends;
+    last_early_end_ns_ = event.time_ns;
+}
+
+// A processor may read its clock before it has seen what it waited for: the free of a block that
+// another thread handed over then seems to come before the block. It ends at once.
+void Resolver::end_early(const RawEvent& allocation) {
+    for (EarlyEnd& early : early_ends_) {
+        if (early.address != allocation.address || early.address == 0 ||
+            early.thread == allocation.thread ||
+            allocation.time_ns - early.time_ns > early_limit_ns) {
+            continue;
+        }
+        LiveBlock block;
+        if (early.is_reallocation) {
+            PendingReallocation& pending = pending_[early.thread];
+            if (!pending.is_open || pending.is_known || pending.address != early.address) {
+                continue;
+            }
+            pending.is_known = blocks_.take(early.address, pending.block);
+        } else if (blocks_.take(early.address, block)) {
+            RawEvent end = allocation;
+            end.thread = early.thread;
+            end_block(block, early.thread);
+            write(EventKind::free, end, block.object);
+            --summary_.unknown_frees;
+        }
+        ++summary_.inversions;
+        early = {};
+        return;
+    }
 }
 
 void Resolver::end_reallocation(const RawEvent& event) {

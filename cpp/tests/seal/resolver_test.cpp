@@ -70,6 +70,49 @@ constexpr std::uint64_t b = 0x7f0000002000;
 
 } // namespace
 
+TEST(Resolver, a_free_seen_just_before_its_block_on_another_thread_is_moved_behind_it) {
+    const Sealed sealed =
+        seal({by(1, 1000, raw(RawKind::free, a)), by(0, 1500, raw(RawKind::allocate, a, 10)),
+              by(0, 2000, raw(RawKind::allocate, a, 20)), by(1, 2500, raw(RawKind::free, a))});
+    ASSERT_EQ(sealed.events.size(), 4u);
+    EXPECT_TRUE(is(sealed.events[1], EventKind::free, 0));
+    EXPECT_EQ(sealed.events[1].thread, 1u);
+    EXPECT_TRUE(is(sealed.events[3], EventKind::free, 1));
+    EXPECT_EQ(sealed.summary.inversions, 1u);
+    EXPECT_EQ(sealed.summary.unknown_frees, 0u);
+    EXPECT_EQ(sealed.summary.missed_frees, 0u);
+    EXPECT_EQ(sealed.summary.cross_thread_frees, 2u);
+}
+
+TEST(Resolver, a_free_of_an_unknown_block_is_not_the_next_ones) {
+    const Sealed late =
+        seal({by(1, 1000, raw(RawKind::free, a)), by(0, 1'000'000, raw(RawKind::allocate, a, 10))});
+    EXPECT_EQ(late.summary.unknown_frees, 1u);
+    EXPECT_EQ(late.summary.live_objects_at_end, 1u);
+    const Sealed own =
+        seal({by(0, 1000, raw(RawKind::free, a)), by(0, 1500, raw(RawKind::allocate, a, 10))});
+    EXPECT_EQ(own.summary.unknown_frees, 1u);
+    EXPECT_EQ(own.summary.live_objects_at_end, 1u);
+}
+
+TEST(Resolver, a_reallocation_seen_just_before_its_block_keeps_the_object) {
+    const Sealed sealed = seal({by(1, 1000, raw(RawKind::reallocate_begin, a)),
+                                by(0, 1500, raw(RawKind::allocate, a, 10)),
+                                by(1, 2000, raw(RawKind::reallocate_end, b, 20))});
+    ASSERT_EQ(sealed.events.size(), 2u);
+    EXPECT_TRUE(is(sealed.events[1], EventKind::reallocate, 0, 20));
+    EXPECT_EQ(sealed.summary.inversions, 1u);
+    EXPECT_EQ(sealed.summary.unknown_frees, 0u);
+}
+
+TEST(Resolver, a_free_moved_ahead_counts_for_the_thread_that_made_it) {
+    const Sealed sealed = seal(
+        {by(0, 1000, raw(RawKind::allocate, a, 10)), by(0, 2000, raw(RawKind::allocate, a, 20)),
+         by(1, 2010, raw(RawKind::free, a)), by(0, 3000, raw(RawKind::free, a))});
+    EXPECT_EQ(sealed.summary.inversions, 1u);
+    EXPECT_EQ(sealed.summary.cross_thread_frees, 1u);
+}
+
 TEST(Resolver, an_address_used_twice_is_two_objects) {
     const Sealed sealed = seal({raw(RawKind::allocate, a, 10), raw(RawKind::free, a),
                                 raw(RawKind::allocate, a, 20), raw(RawKind::free, a)});

@@ -9,6 +9,7 @@
 #include <alloclab/seal/symbols.hpp>
 #include <alloclab/trace/writer.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -18,7 +19,8 @@ namespace alloclab {
 
 // Turns the merged events of a capture, with addresses, into the events of a trace, with object
 // ids, and repairs what the merge could not know: an address handed out again before its free was
-// seen gets that free moved ahead of it, and is counted.
+// seen gets that free moved ahead of it, and a free seen just before its block's allocation on
+// another thread is moved behind it; both are counted.
 // Cost: O(1) an event; memory follows the live blocks and regions, and the touched rows.
 class Resolver {
 public:
@@ -46,8 +48,17 @@ private:
     };
     struct Debt { // a free that was moved ahead and will still come
         std::uint64_t time_ns = 0;
-        std::uint32_t thread = 0;
+        std::uint32_t thread = 0; // to which it was ascribed
+        std::uint32_t owner = 0;  // the thread that had allocated the block
     };
+    // A free or the begin of a reallocation whose block is not known: not yet, perhaps.
+    struct EarlyEnd {
+        std::uint64_t address = 0;
+        std::uint64_t time_ns = 0;
+        std::uint32_t thread = 0;
+        bool is_reallocation = false;
+    };
+    static constexpr std::size_t most_early_ends = 64;
 
     std::uint64_t write(EventKind kind, const RawEvent& from, std::uint64_t object = 0,
                         std::uint64_t size = 0);
@@ -78,6 +89,8 @@ private:
     std::optional<std::uint64_t> sized_by_event(std::uint64_t address);
     void cut(const RawEvent& event, std::uint64_t address);
     void settle(const RawEvent& event, std::uint64_t address);
+    void note_early_end(const RawEvent& event, bool is_reallocation);
+    void end_early(const RawEvent& allocation);
     void enter(std::uint64_t address, const LiveBlock& block);
     void end_block(const LiveBlock& block, std::uint32_t freeing_thread);
     void grow_requested(std::uint64_t bytes, std::uint64_t event);
@@ -98,6 +111,9 @@ private:
     RegionMap regions_;
     std::vector<PendingReallocation> pending_; // by thread
     std::unordered_map<std::uint64_t, Debt> debts_;
+    std::array<EarlyEnd, most_early_ends> early_ends_{}; // a ring of the latest
+    std::size_t next_early_end_ = 0;
+    std::uint64_t last_early_end_ns_ = 0;
     std::vector<Touched> touched_;
     std::unordered_map<std::uint64_t, std::size_t> touched_of_event_; // rows still open
     std::uint64_t requested_live_bytes_ = 0;

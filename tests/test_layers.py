@@ -26,6 +26,7 @@ CPP_ORDER = [
 ]
 PYTHON_ORDER = [
     {"errors", "units"},
+    {"marker"},
     {"_core", "_native"},
     {
         "stacks",

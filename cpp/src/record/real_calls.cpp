@@ -85,6 +85,26 @@ void find_allocator() {
     calls.is_malloc_foreign = is_malloc_foreign();
 }
 
+// A library that was loaded for some objects only (an interpreter's extension and the C++ library
+// it needs) is not behind ours, though calls from there come to us. Such a library stays loaded
+// then.
+void* function_of_local_object(const char* name) {
+    const ObjectSearch ours = find_object(reinterpret_cast<void*>(&find_object));
+    for (const link_map* object = _r_debug.r_map; object != nullptr; object = object->l_next) {
+        if (object->l_name == nullptr || object->l_name[0] == '\0')
+            continue; // the program, whose scope was searched
+        void* const handle = dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD);
+        if (handle == nullptr)
+            continue;
+        void* const found = dlsym(handle, name);
+        const auto address = reinterpret_cast<std::uintptr_t>(found);
+        if (found != nullptr && (address < ours.begin || address >= ours.end))
+            return found;
+        dlclose(handle);
+    }
+    return nullptr;
+}
+
 } // namespace
 
 void resolve_real_calls() {
@@ -114,7 +134,8 @@ const RealCalls& real_calls() {
 }
 
 void* next_function(const char* name) {
-    return dlsym(RTLD_NEXT, name);
+    void* const found = dlsym(RTLD_NEXT, name);
+    return found != nullptr ? found : function_of_local_object(name);
 }
 
 void* bootstrap_allocate(std::size_t size, std::size_t alignment) {

@@ -30,7 +30,8 @@ struct RealCalls {
 void resolve_real_calls();
 const RealCalls& real_calls();
 
-// Looks any other function up behind this library. Returns null where there is none.
+// Looks any other function up behind this library, and where there is none, among the libraries
+// that were loaded out of everyone's sight. Returns null where there is none either.
 void* next_function(const char* name);
 
 // A block for a caller inside resolve_real_calls(): the lookup itself may ask for memory. Zeroed,

@@ -52,7 +52,7 @@ def recorder(repeats: int) -> list[Row]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        figures = json.loads(figures_file.read_text(encoding="utf-8"))
+        figures = json.loads(figures_file.read_text(encoding="utf-8"))["sites"]["none"]
         job = prepare_workload("cc1plus", folder)
         captures = folder / "captures"
         with without_output():

@@ -19,7 +19,7 @@ from support.fake_trace import FakeTrace
 
 __all__ = ["fake_child"]
 
-VERBS = ("record", "seal", "info", "diff", "replay", "compare", "doctor")
+VERBS = ("record", "seal", "info", "top", "phases", "diff", "replay", "compare", "doctor")
 
 
 class ShownTrace(FakeTrace):

@@ -123,7 +123,7 @@ def test_marks_are_told_when_recorded_and_do_nothing_otherwise(
 def test_a_forked_child_goes_on_in_the_scopes_of_its_parent(tmp_path: Path) -> None:
     program = build(tmp_path, "marks_forked.c", "cc", "pie")
     captures = recorded(tmp_path, program)
-    parents = [capture for capture in captures if ("tag", "outer") == capture.told()[2]]
+    parents = [capture for capture in captures if capture.told()[2] == ("tag", "outer")]
     children = [capture for capture in captures if capture not in parents]
     assert len(parents) == 1
     assert len(children) == 2  # the child, and its own, forked before it had said anything

@@ -28,13 +28,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(*words: str | Path) -> str:
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+def run(*words: str | Path, cwd: Path | None = None) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=True, cwd=cwd).stdout
 
 
 def build(path: Path, *flags: str, compiler: str | None = None) -> Path:
     chosen = compiler or os.environ.get("CXX", "c++")
-    run(chosen, "-Wl,--build-id", "-o", path, SOURCE, *flags)
+    # Split debug information is left where the compiler is run.
+    run(chosen, "-Wl,--build-id", "-o", path, SOURCE, *flags, cwd=path.parent)
     return path
 
 

@@ -57,6 +57,9 @@ py::dict read_capture_header(const std::string& path) {
     result["stop_errno"] = header.stop_errno;
     result["lost_events"] = header.lost_events;
     result["untracked_blocks"] = header.untracked_blocks;
+    result["lost_names"] = header.lost_names;
+    result["cut_stacks"] = header.cut_stacks;
+    result["lost_frames"] = header.lost_frames;
     result["has_own_malloc"] = header.has_own_malloc;
     result["is_redacted"] = header.is_redacted;
     result["is_address_random"] = header.is_address_random;
@@ -112,11 +115,16 @@ Symbolizer to_symbolizer(const py::object& symbolize) {
 
 py::dict seal(const std::string& capture, const std::string& trace, int level,
               const std::string& metadata_json, const py::object& progress,
+              const std::vector<std::tuple<std::uint64_t, std::string, std::string>>& marks,
               const py::object& symbolize) {
     SealOptions options{.level = level,
                         .metadata_json = metadata_json,
                         .progress = {},
+                        .marks = {},
                         .symbolize = to_symbolizer(symbolize)};
+    for (const auto& [monotonic_ns, kind, name] : marks) {
+        options.marks.push_back({monotonic_ns, kind, name});
+    }
     if (!progress.is_none()) {
         options.progress = [&](std::uint64_t events) {
             const py::gil_scoped_acquire held;
@@ -139,7 +147,7 @@ void bind_seal(py::module_& module) {
     module.def("read_capture_header", &read_capture_header, py::arg("path"));
     module.def("seal", &seal, py::arg("capture"), py::arg("trace"), py::kw_only(), py::arg("level"),
                py::arg("metadata_json"), py::arg("progress") = py::none(),
-               py::arg("symbolize") = py::none());
+               py::arg("marks") = py::list(), py::arg("symbolize") = py::none());
 }
 
 } // namespace alloclab::bindings

@@ -1,6 +1,7 @@
 # Runs inside other programs, under their malloc: linked as C, so that it needs the C library only.
-add_library(alloclab_preload SHARED preload.cpp preload_marker.cpp preload_memory.cpp preload_new.cpp
-                                    preload_objects.cpp preload_process.cpp)
+add_library(alloclab_preload SHARED
+    preload.cpp preload_frames.cpp preload_marker.cpp preload_memory.cpp preload_new.cpp
+    preload_objects.cpp preload_process.cpp preload_unwind.cpp)
 set_target_properties(alloclab_preload PROPERTIES OUTPUT_NAME alloclab_record LINKER_LANGUAGE C)
 target_link_libraries(alloclab_preload PRIVATE alloclab_record)
 target_compile_definitions(alloclab_preload PRIVATE _GNU_SOURCE)

@@ -150,7 +150,8 @@ void* reallocate(void* old, std::size_t size) {
         }))
         record_realloc_begin(old);
     void* const p = real_realloc(old, size);
-    if (p == nullptr || !is_granule(p) || !append_sized(Code::realloc_end, size, granule_of(p), &thread_lanes.site)) {
+    if (p == nullptr || !is_granule(p) ||
+        !append_sized(Code::realloc_end, size, granule_of(p), &thread_lanes.site)) {
         const ErrnoKept kept;
         record_realloc_end(p, size, old);
     }

@@ -109,7 +109,8 @@ void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Ex
     namespace {                                                                                    \
     Next<void*(std::size_t, Extra)> next##name;                                                    \
     [[gnu::noinline]] void* at_site##name(std::size_t size, Extra extra) {                         \
-        return allocate_at_site(__builtin_frame_address(0), next##name, #name, alignment, size, extra); \
+        return allocate_at_site(__builtin_frame_address(0), next##name, #name, alignment, size,    \
+                                extra);                                                            \
     }                                                                                              \
     }                                                                                              \
     ALLOCLAB_ENTRY void* name(std::size_t size, Extra extra) {                                     \
@@ -120,8 +121,10 @@ void deallocate(Next<void(void*, Extra...)>& next, const char* name, void* p, Ex
 #define ALLOCLAB_NEW_ALIGNED_NOTHROW(name)                                                         \
     namespace {                                                                                    \
     Next<void*(std::size_t, std::size_t, const void*)> next##name;                                 \
-    [[gnu::noinline]] void* at_site##name(std::size_t size, std::size_t alignment, const void* nothrow) { \
-        return allocate_at_site(__builtin_frame_address(0), next##name, #name, alignment, size, alignment, nothrow); \
+    [[gnu::noinline]] void* at_site##name(std::size_t size, std::size_t alignment,                 \
+                                          const void* nothrow) {                                   \
+        return allocate_at_site(__builtin_frame_address(0), next##name, #name, alignment, size,    \
+                                alignment, nothrow);                                               \
     }                                                                                              \
     }                                                                                              \
     ALLOCLAB_ENTRY void* name(std::size_t size, std::size_t alignment, const void* nothrow) {      \

@@ -3,8 +3,11 @@
 // The recorder's entry points in front of what begins, forks, replaces and ends processes and
 // threads.
 
+#include "preload_hooks.hpp"
+
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/exec_environment.hpp>
+#include <alloclab/record/hooks.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
@@ -42,10 +45,14 @@ __attribute__((constructor)) void begin() {
     real_calls();
     begin_capture();
     prepare_sites();
+    prepare_frames();
+    hook_loaded_objects(is_known_wait);
 }
 
 __attribute__((destructor)) void end() {
     finish_capture(StopReason::exit);
+    report_hooks();
+    report_frames();
 }
 
 // Runs an exec with the recorder kept in its environment, and with what was recorded rounded off
@@ -94,8 +101,11 @@ std::size_t count_arguments(va_list arguments) {
 
 // Ends the capture in the process itself; a vfork child's _exit ends nothing of its parent.
 void finish_if_own() {
-    if (is_own_process())
-        finish_capture(StopReason::exit);
+    if (!is_own_process())
+        return;
+    finish_capture(StopReason::exit);
+    report_hooks();
+    report_frames();
 }
 
 } // namespace

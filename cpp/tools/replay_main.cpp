@@ -33,6 +33,7 @@ struct Arguments {
     std::vector<HeapOption> options;
     std::string_view touch = "recorded";
     std::string_view measure;
+    std::string_view order = "exact";
     std::string_view progress_file;
     std::string_view placement_file;
     bool has_progress = false;
@@ -104,6 +105,10 @@ Arguments parse(int count, char** words) {
             arguments.touch = value;
         } else if (name == "--measure") {
             arguments.measure = value;
+        } else if (name == "--order") {
+            arguments.order = value;
+        } else if (name == "--max-distance") {
+            session.max_distance = parse_number(name, value);
         } else if (name == "--samples") {
             session.samples = parse_number(name, value);
         } else if (name == "--stop-after") {
@@ -131,6 +136,9 @@ Arguments parse(int count, char** words) {
                                               {"page", Touch::page},
                                               {"none", Touch::none},
                                               {"all", Touch::all}});
+    session.order = parse_word<ReplayOrder>(
+        "--order", arguments.order,
+        {{"exact", ReplayOrder::exact}, {"parallel", ReplayOrder::parallel}});
     session.kernel.measure = parse_word<Measure>("--measure", arguments.measure,
                                                  {{"time", Measure::time},
                                                   {"timeline", Measure::timeline},
@@ -244,6 +252,7 @@ std::string describe(const Arguments& arguments, const SessionResult& result) {
         .add_text("heap", arguments.session.kernel.heap)
         .add_text("call_path", result.call_path)
         .add_text("measure", arguments.measure)
+        .add_text("order", arguments.order)
         .add_text("touch", arguments.touch)
         .add_flag("touch_fallback", result.is_touch_unknown)
         .add_flag("mapped", arguments.session.is_mapped)
@@ -265,6 +274,18 @@ std::string describe(const Arguments& arguments, const SessionResult& result) {
     } else {
         out.add_null("anonymous_peak_bytes");
         out.add_text("anonymous_peak_reason", result.anonymous_peak_doubt);
+    }
+    if (arguments.session.order == ReplayOrder::parallel) {
+        out.add("max_distance", arguments.session.max_distance)
+            .add("threads", result.crew.threads)
+            .add("processors", result.crew.processors)
+            .add("ordered_ops", result.ordered_ops)
+            .add("longest_chain_ops", result.longest_chain_ops)
+            .add("order_waits", result.crew.waits.waits)
+            .add("order_sleeps", result.crew.waits.sleeps)
+            .add("order_wait_ns", result.crew.waits.wait_ns)
+            .add("allocator_sleeps", result.crew.allocator_sleeps)
+            .add("involuntary_switches", result.crew.involuntary_switches);
     }
     if (arguments.session.kernel.measure == Measure::blocks) {
         out.add("block_live_bytes_at_peak_requested",

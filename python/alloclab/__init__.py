@@ -44,6 +44,7 @@ from alloclab.allocators import (
 )
 from alloclab.allocators import compile_plugin as compile
 from alloclab.captures import Capture, seal
+from alloclab.compile.gcc_plugin import gcc_plugin
 from alloclab.errors import (
     ArenaEscapeError,
     BlockEnded,
@@ -84,6 +85,7 @@ from alloclab.live import (
     live,
     numpy_allocator,
 )
+from alloclab.phases import Phases, phases
 from alloclab.record import record
 from alloclab.replay import METRICS, Run, replay
 from alloclab.simulate import Placement, njit_allocator, placement, simulate
@@ -133,6 +135,7 @@ __all__ = [
     "NotMeasured",
     "Null",
     "PageAllocator",
+    "Phases",
     "Placement",
     "Platform",
     "Plugin",
@@ -176,6 +179,7 @@ __all__ = [
     "diff",
     "enter_request_scope",
     "exit_request_scope",
+    "gcc_plugin",
     "growth",
     "live",
     "load_comparison",
@@ -183,6 +187,7 @@ __all__ = [
     "njit_allocator",
     "numpy_allocator",
     "open_trace",
+    "phases",
     "placement",
     "record",
     "replay",

@@ -45,6 +45,7 @@ def seal(
     level: int,
     metadata_json: str,
     progress: Callable[[int], None] | None = None,
+    marks: Sequence[tuple[int, str, str]] = ...,
     symbolize: Callable[
         [list[tuple[str, str]], npt.NDArray[Any]],
         tuple[Sequence[Sequence[tuple[str, str, int, bool]]], list[str]],

@@ -38,6 +38,11 @@ def malloc_library(name: str = "") -> Path:
     return _part(f"lib/liballoclab_malloc_{name}.so" if name else "lib/liballoclab_malloc.so")
 
 
+def gcc_plugin_source() -> Path:
+    """Returns the source of the GCC plugin, which is compiled for the GCC that is to load it."""
+    return _part("share/gcc_plugin.cpp")
+
+
 def include_dir() -> Path:
     """Returns the folder of the C++ headers."""
     return _part("include")

@@ -17,10 +17,12 @@ import numpy.typing as npt
 
 from alloclab import _core
 from alloclab.errors import Error, UsageError
-from alloclab.symbols import SourceFrame, symbolize
+from alloclab.symbols import NO_DEBUG_INFORMATION, SourceFrame, symbolize
 from alloclab.traces import SUFFIX, Trace
 
 CAPTURE_SUFFIX = ".capture"
+MARKS = "marks"
+"""The file beside captures that holds what the program printed."""
 DEFAULT_LEVEL = 9
 """zstd's level: 9 still seals faster than a program allocates; 19 is for traces to be kept."""
 
@@ -124,9 +126,39 @@ def seal_file(
         level=level,
         metadata_json=json.dumps(metadata),
         progress=progress,
+        marks=_printed_marks(Path(capture).with_name(MARKS), warn or (lambda line: None)),
         symbolize=partial(_name_functions, redact=redact, warn=warn or (lambda line: None)),
     )
     return Trace(trace)
+
+
+def _without_repetition(warnings: list[str]) -> list[str]:
+    """Returns each warning once, and one for all program files without debug information."""
+    suffix = f": {NO_DEBUG_INFORMATION}"
+    plain = [line.removesuffix(suffix) for line in warnings if line.endswith(suffix)]
+    names = list(dict.fromkeys(Path(path).name for path in plain))
+    kept = list(dict.fromkeys(line for line in warnings if not line.endswith(suffix)))
+    if not names:
+        return kept
+    return [*kept, f"{NO_DEBUG_INFORMATION}, so frames have no lines, in {', '.join(names)}"]
+
+
+def _printed_marks(path: Path, warn: Callable[[str], None]) -> list[tuple[int, str, str]]:
+    """Reads what the program printed: a line a mark, its time, kind and name."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    marks = []
+    for number, line in enumerate(lines, 1):
+        time_ns, _, rest = line.partition(" ")
+        kind, _, name = rest.partition(" ")
+        is_sound = time_ns.isascii() and time_ns.isdigit() and int(time_ns) < 1 << 64
+        if not is_sound or kind not in ("mark", "scope", "frame", "turn"):
+            warn(f"{path}:{number}: no mark; it is left out")
+            continue
+        marks.append((int(time_ns), kind, name))
+    return sorted(marks)
 
 
 def _name_functions(
@@ -143,9 +175,7 @@ def _name_functions(
         for line in found.warnings:
             warn(line)
         return found.frames, paths
-    frames = [
-        [frame._replace(file=_hashed(frame.file)) for frame in each] for each in found.frames
-    ]
+    frames = [[frame._replace(file=_hashed(frame.file)) for frame in each] for each in found.frames]
     return frames, [_hashed(path) for path in paths]
 
 
@@ -184,7 +214,7 @@ def seal_captures(
             continue
         if remove:
             capture.unlink()
-    return sorted(traces, key=_start), list(dict.fromkeys(warnings))
+    return sorted(traces, key=_start), _without_repetition(warnings)
 
 
 def trace_stem(capture: Path, header: Mapping[str, Any], redact: bool) -> str:

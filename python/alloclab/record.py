@@ -17,8 +17,11 @@ from types import FrameType
 from typing import Any
 
 from alloclab import _core
-from alloclab.captures import Capture, seal_captures, trace_stem
+from alloclab.captures import CAPTURE_SUFFIX, MARKS, Capture, seal_captures, trace_stem
 from alloclab.errors import Error, UsageError
+from alloclab.gcc_phases import add_gcc_phases
+from alloclab.output_marks import OutputMarks, checked_pattern
+from alloclab.record_options import recorder_options
 from alloclab.staging import Stage
 from alloclab.traces import SUFFIX
 
@@ -34,8 +37,14 @@ def record(
     duration: float | None = None,
     max_bytes: int | None = None,
     redact: bool = False,
+    gcc_phases: bool = False,
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
+    frame_on: Sequence[str] = (),
+    scope_on: Sequence[str] = (),
+    mark_output: str | None = None,
+    sites: str | None = None,
+    edges: str | int | None = None,
     seal: bool = True,
 ) -> Capture:
     """Runs a command, with its own allocator, and records it and every program it starts.
@@ -49,39 +58,54 @@ def record(
         duration: seconds after which the recording ends; the program goes on.
         max_bytes: size of all captures together at which the recording ends; the program goes on.
         redact: keep hashes in place of paths and arguments.
+        gcc_phases: make a compile by GCC tell its phases, passes and functions.
         cwd: the program's working directory.
         env: the program's whole environment; by default this process's.
+        frame_on: functions of which each call ends a frame of the thread that makes it.
+        scope_on: functions of which each activation is a scope of kind function.
+        mark_output: a regular expression; a line the program prints that matches is a mark, and
+            with a group called scope, frame or turn begins a phase or ends a frame or a turn.
+        sites: where allocations come from: "none", "caller", "stack" or "stack:DEPTH".
+        edges: when to look which block refers to which: "frame", "phase", or every so many events.
         seal: turn captures into traces; otherwise `output` receives the captures.
 
     Returns:
         The traces, one a process image; `warnings` names each image that left no events, and why.
 
     Raises:
-        UsageError: the program does not exist.
+        UsageError: the program does not exist, or an argument means nothing.
         Error: the recorder is missing, or there is no folder that every user can reach.
     """
     if max_bytes is not None and not 0 < max_bytes < 1 << 63:
         raise UsageError(f"max_bytes {max_bytes}: no size a recording can be limited to")
+    options = recorder_options(frame_on=frame_on, scope_on=scope_on, sites=sites, edges=edges)
+    pattern = None if mark_output is None else checked_pattern(mark_output)
     words = [os.fspath(word) for word in command]
     environment = dict(os.environ if env is None else env)
+    phased = add_gcc_phases(words, path=environment.get("PATH")) if gcc_phases else None
+    words = words if phased is None else list(phased.words)
     program = _find_program(words, environment, cwd)
     place = Path(output) if output else Path(tempfile.mkdtemp(prefix="alloclab-recording-"))
     place.mkdir(parents=True, exist_ok=True)
-    stage = Stage(max_bytes)
+    stage = Stage(max_bytes, options)
+    marks = None if pattern is None else OutputMarks(pattern, stage.captures / MARKS)
     survivors: set[int] = set()
     try:
         stage.preload_into(environment)
-        process = _run(words, environment, cwd, stage, duration)
+        process = _run(words, environment, cwd, stage, duration, marks)
         survivors = stage.survivors(process)
         stage.stop()  # also for a child that has yet to begin
         if survivors:
             time.sleep(_GRACE_S)
+        if marks is not None:
+            marks.close(is_running=bool(survivors))
         warnings = stage.gather(place, process, program)
     finally:
         stage.remove(keep_library=bool(survivors))
     returncode = process.poll()
     if returncode is None:
         _left_running.append(process)  # kept, so that it can be waited for
+    warnings += [] if phased is None else phased.warnings
     warnings += [f"process {pid} goes on; it is no longer recorded" for pid in sorted(survivors)]
     captures = sorted(stage.gathered)
     if not seal:
@@ -93,6 +117,8 @@ def record(
         remove=True,
     )
     warnings += doubts
+    if not list(place.glob(f"*{CAPTURE_SUFFIX}")):  # else it is for sealing what is left
+        (place / MARKS).unlink(missing_ok=True)
     return Capture(place, traces, warnings=warnings, returncode=returncode)
 
 
@@ -124,10 +150,14 @@ def _run(
     cwd: str | Path | None,
     stage: Stage,
     duration: float | None,
+    marks: OutputMarks | None,
 ) -> subprocess.Popen[bytes]:
     """Runs the command until it ends or the recording does."""
     deadline = None if duration is None else time.monotonic() + duration
-    process = subprocess.Popen(words, env=environment, cwd=cwd)
+    out, err = (None, None) if marks is None else (marks.stdout, marks.stderr)
+    process = subprocess.Popen(words, env=environment, cwd=cwd, stdout=out, stderr=err)
+    if marks is not None:
+        marks.start()
     with _signals_forwarded(process):
         while True:
             try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alloclab import _core, _native
-from alloclab.captures import CAPTURE_SUFFIX
+from alloclab.captures import CAPTURE_SUFFIX, MARKS
 from alloclab.errors import Error
 
 # The page shared with every recorded process; docs/capture-format.md describes it.
@@ -24,13 +24,14 @@ _CONTROL_MAGIC = 0x54434C41
 _STOP_OFFSET = 4
 _USED_OFFSET = 16
 _STOP_DURATION = 3
+HOOKS = "hooks"  # what became of the functions of frame-on and scope-on
 
 
 class Stage:
     """Where every user can load the library from and leave captures: a change of user before
     exec loses nothing, and neither does a loader that may not enter a private folder."""
 
-    def __init__(self, max_bytes: int | None) -> None:
+    def __init__(self, max_bytes: int | None, options: Mapping[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="alloclab-stage-", dir=_open_folder()))
         self.folder.chmod(0o755)
         self.library = self.folder / "liballoclab_record.so"
@@ -44,9 +45,14 @@ class Stage:
         control = self.captures / "control"
         control.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
         control.chmod(0o666)
+        if options:
+            lines = "".join(f"{name}={value}\n" for name, value in options.items())
+            (self.captures / "options").write_text(lines, encoding="ascii")
+            (self.captures / "options").chmod(0o644)
         with control.open("r+b") as file:
             self._control = mmap.mmap(file.fileno(), 4096)
         self.max_bytes = max_bytes
+        self._options = dict(options or {})
 
     def preload_into(self, environment: dict[str, str]) -> None:
         others = environment.get("LD_PRELOAD")
@@ -82,11 +88,28 @@ class Stage:
             headers.append(header)
             self.gathered.append(target)
         self._holds_captures = has_failed
+        if (self.captures / MARKS).exists():
+            shutil.copyfile(self.captures / MARKS, place / MARKS)
         images = [{"kind": "spawn", "path": program, "pid": process.pid, "wall_ns": 0}]
         images += [image for header in headers for image in header["images"]]
         warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]
         warnings += [line for header in headers for line in _doubts(header)]
+        warnings += self._missed_functions()
         return warnings
+
+    def _missed_functions(self) -> Iterator[str]:
+        """Says which functions of frame-on and scope-on no process has called, and why."""
+        told: dict[str, set[str]] = {}
+        if (self.captures / HOOKS).exists():
+            for line in (self.captures / HOOKS).read_text(errors="replace").splitlines():
+                symbol, _, outcome = line.partition(" ")
+                told.setdefault(symbol, set()).add(outcome)
+        for option in ("frame-on", "scope-on"):
+            for symbol in filter(None, self._options.get(option, "").split(",")):
+                outcomes = told.get(symbol, set())
+                if "was called" not in outcomes:
+                    why = min(outcomes - {"was not found"}, default="was not found")
+                    yield f"{option}: {symbol} {why}"
 
     def survivors(self, process: subprocess.Popen[bytes]) -> set[int]:
         """Returns the processes still running, of the command and of those recorded."""
@@ -194,6 +217,10 @@ def _doubts(header: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: recording stopped ({reason}); {header['lost_events']:,} events lost"
     elif header["lost_events"]:
         yield f"{name}: {header['lost_events']:,} events lost"
+    if header["lost_names"]:
+        yield f"{name}: {header['lost_names']:,} names beyond the recorder's table were not kept"
+    if header["lost_frames"]:
+        yield f"{name}: {header['lost_frames']:,} frames beyond a thread's table; calls lack sites"
     if header["uncounted_images"]:
         yield (
             f"{name}: started {header['uncounted_images']:,} more programs than are listed; "

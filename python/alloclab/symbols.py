@@ -31,6 +31,8 @@ NOT_BUILT = (
     "functions are not named: alloclab was built without libdw; "
     "on Debian, apt-get install libdw-dev, then install alloclab again"
 )
+NO_DEBUG_INFORMATION = "no debug information"
+"""The reason the reader gives for a file of which it knows symbols at most."""
 _SYMBOLS_ONLY = 1
 _PIECE_BYTES = 1 << 20
 

@@ -5,24 +5,36 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from alloclab import _core
 from alloclab.errors import NotMeasured, TraceError
+from alloclab.lifetimes import Lifetimes, lifetimes
 from alloclab.stacks import Stacks
-from alloclab.units import format_bytes
+from alloclab.units import format_bytes, format_ratio
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from alloclab.phases import Phases
+    from alloclab.top import Top
 
 SUFFIX = ".alloctrace"
 KINDS: Mapping[str, int] = _core.event_kinds
 """The number each kind of event has in `Chunk.kind`, by name."""
 
 Columns = Mapping[str, npt.NDArray[Any]]
+_WEIGHT_TITLES = {
+    "peak": "bytes live at the peak",
+    "end": "bytes live at the end",
+    "allocated": "bytes allocated",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,9 @@ class Summary(dict[str, int]):
             f"{format_bytes(self['peak_mapped_live_bytes'])} mapped by the program itself at most, "
             f"in {self['maps']:,} regions",
             f"{self['live_objects_at_end']:,} objects alive at the end, "
-            f"{self['cross_thread_frees']:,} freed by another thread",
+            f"{self['cross_thread_frees']:,} freed by another thread"
+            + _share_of(self["cross_thread_frees"], self["frees"]),
+            *self._said(),
         ]
         doubts = [
             f"{self[name]:,} {text}"
@@ -83,12 +97,37 @@ class Summary(dict[str, int]):
                 ("missed_frees", "frees not seen"),
                 ("inversions", "inversions repaired"),
                 ("lost_events", "events lost"),
+                ("unmatched_scope_exits", "exits of scopes that were not open"),
+                ("cross_thread_scope_exits", "scopes left by another thread than entered them"),
+                ("unresolved_references", "references of unknown objects or scopes"),
             )
             if self[name]
         ]
         if not self["is_complete"]:
             doubts.append("the end of the program was not seen")
         return "\n".join([*lines, *(["but " + ", ".join(doubts)] if doubts else [])])
+
+    def _said(self) -> Iterator[str]:
+        """Yields a line for each thing the program or its recorder told beyond calls."""
+        calls = self["allocations"] + self["reallocations"]
+        if self["scopes"] or self["marks"]:
+            yield (
+                f"{self['scopes']:,} scopes, {self['open_scopes_at_end']:,} of them open at the "
+                f"end, and {self['marks']:,} marks"
+            )
+        if self["sites"]:
+            yield (
+                f"{self['sites']:,} call stacks, known of {self['sited_calls']:,} calls"
+                + _share_of(self["sited_calls"], calls)
+            )
+        if self["tagged_calls"]:
+            yield f"{self['tagged_calls']:,} calls tagged" + _share_of(self["tagged_calls"], calls)
+        if self["references"] or self["root_changes"]:
+            yield f"{self['references']:,} changed references, {self['root_changes']:,} of roots"
+
+
+def _share_of(part: int, whole: int) -> str:
+    return f" ({format_ratio(part / whole)})" if part and whole else ""
 
 
 class Trace:
@@ -160,6 +199,54 @@ class Trace:
         if self._stacks is None:
             self._stacks = Stacks(self._reader.stacks(), self.names)
         return self._stacks
+
+    def lifetimes(self) -> Lifetimes:
+        """Returns how long blocks live, in bytes allocated meanwhile. Decodes the whole trace."""
+        return lifetimes(self.objects())
+
+    def top(self, by: str = "site", *, weight: str = "peak", limit: int = 20) -> Top:
+        """Sums up the objects by site, function, scope, tag or thread; see `alloclab.top`."""
+        from alloclab.top import top
+
+        return top(self, by, weight=weight, limit=limit)
+
+    def phases(self) -> Phases:
+        """Sums up the scopes by kind and name; see `alloclab.phases`."""
+        from alloclab.phases import phases
+
+        return phases(self)
+
+    def plot_live(self, **options: Any) -> Figure:
+        """Draws live bytes over the run, phases as bands; see `views.plot_live`."""
+        from alloclab.views import plot_live
+
+        return plot_live(self, **options)
+
+    def plot_icicle(self, *, weight: str = "peak", **options: Any) -> Figure:
+        """Draws what call stacks hold, the outermost on top; see `top` and `views.plot_icicle`."""
+        from alloclab.top import stack_weights
+        from alloclab.views import plot_icicle
+
+        unit = "none" if weight == "allocations" else "bytes"
+        options.setdefault("title", f"{self.name}: {_WEIGHT_TITLES.get(weight, weight)}")
+        return plot_icicle(stack_weights(self, weight=weight), unit=unit, **options)
+
+    def speedscope(
+        self, *, weights: Sequence[str] = ("peak", "end", "allocated")
+    ) -> dict[str, Any]:
+        """Returns a flame graph of each weight as a document https://www.speedscope.app opens.
+
+        Weights are those of `top`, in bytes. Write it by `json.dumps`.
+        """
+        from alloclab.top import stack_weights
+        from alloclab.views import speedscope
+
+        stacks = {
+            _WEIGHT_TITLES[weight]: stack_weights(self, weight=weight)
+            for weight in weights
+            if weight in _WEIGHT_TITLES
+        }
+        return speedscope({title: each for title, each in stacks.items() if each}, name=self.name)
 
     def footprint(self) -> Columns:
         """Returns the recorded program's own resident memory, sample after sample.

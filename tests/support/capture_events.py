@@ -100,7 +100,6 @@ class _Cursor:
         self.at += count
         return int.from_bytes(self.data[self.at - count : self.at], "little") >> count
 
-
     def free(self) -> int:
         above = self.data[self.at] >> 1
         count = (above & -above).bit_length() or 8

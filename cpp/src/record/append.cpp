@@ -5,6 +5,7 @@
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/process.hpp>
+#include <alloclab/record/recorder.hpp>
 
 namespace alloclab::record {
 
@@ -53,16 +54,49 @@ bool append_timed(Lane& lane, std::uint64_t granule, const Word& word) {
     return true;
 }
 
-void leave_window(Lane& lane) {
-    if (lane.window != nullptr) {
-        const auto first = reinterpret_cast<std::uintptr_t>(lane.window) & ~(page_bytes - 1);
-        unmap_memory(reinterpret_cast<void*>(first),
-                     reinterpret_cast<std::uintptr_t>(lane.map_end) - first);
-    }
+namespace {
+
+struct MappedPages {
+    void* p;
+    std::size_t bytes;
+};
+
+MappedPages pages_of(const Lane& lane) {
+    const auto first = reinterpret_cast<std::uintptr_t>(lane.window) & ~(page_bytes - 1);
+    return {reinterpret_cast<void*>(first), reinterpret_cast<std::uintptr_t>(lane.map_end) - first};
+}
+
+void forget_window(Lane& lane) {
+    if (lane.window != nullptr)
+        unmap_memory(pages_of(lane).p, pages_of(lane).bytes);
+    const bool is_busy = lane.is_busy;
     lane = Lane{};
+    lane.is_busy = is_busy;
+}
+
+// What was being written when the handler interrupted it went nowhere.
+void forget_stale_window(Lane& lane) {
+    if (__builtin_expect(!lane.is_stale, true))
+        return;
+    forget_window(lane);
+    count_lost_event();
+}
+
+} // namespace
+
+void leave_window(Lane& lane) {
+    if (!lane.is_busy)
+        return forget_window(lane);
+    // The interrupted code will go on storing: into memory of the child's own, until it is through.
+    if (lane.window != nullptr)
+        cover_with_zeros(pages_of(lane).p, pages_of(lane).bytes);
+    lane.limit = lane.timed_limit = nullptr;
+    lane.is_stale = true;
 }
 
 LaneHold::LaneHold() : lane_(nullptr) {
+    if (__builtin_expect(is_unnoticed_child(), false))
+        enter_forked_child();
     ThreadLanes& lanes = thread_lanes;
     Lane* const lane = !lanes.own.is_busy ? &lanes.own : &lanes.signal;
     if (lane->is_busy) {
@@ -76,6 +110,7 @@ LaneHold::LaneHold() : lane_(nullptr) {
         lane->is_busy = false;
         return;
     }
+    forget_stale_window(*lane);
     lane_ = lane;
     if (register_thread() && has_inherited_marks())
         tell_inherited_marks(*this);
@@ -84,6 +119,7 @@ LaneHold::LaneHold() : lane_(nullptr) {
 LaneHold::~LaneHold() {
     if (lane_ == nullptr)
         return;
+    forget_stale_window(*lane_);
     if (thread_lanes.has_exited && lane_->window != nullptr) {
         shorten_window(*lane_, 0);
         close_window(*lane_);

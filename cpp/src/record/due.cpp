@@ -52,7 +52,7 @@ void adapt(std::uint64_t anonymous_bytes) {
 
 bool is_told_to_stop(StopReason& reason) {
     const Control* const control = process.control;
-    if (control == nullptr || process.phase != Phase::active)
+    if (control == nullptr || fork_page.phase != Phase::active)
         return false;
     if (const std::uint32_t stop = __atomic_load_n(&control->stop, __ATOMIC_RELAXED); stop != 0)
         reason = StopReason{stop};

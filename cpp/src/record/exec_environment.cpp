@@ -48,6 +48,12 @@ Wanted look_through(char* const* entries) {
     return wanted;
 }
 
+// Whether the next image's recorder will find its folder. One that lies beside it is found by that.
+bool is_folder_known(const char* directory) {
+    return directory != nullptr && (settings().is_beside_library ||
+                                    std::strcmp(directory, settings().directory) == 0);
+}
+
 char* append(char* out, const char* text) {
     const std::size_t length = std::strlen(text);
     std::memcpy(out, text, length + 1);
@@ -60,8 +66,7 @@ ExecEnvironment::ExecEnvironment(char* const* entries) : entries_(entries) {
     if (!read_settings() || settings().library[0] == '\0')
         return;
     const Wanted wanted = look_through(entries);
-    if (has_preload(wanted.preloads, settings().library) && wanted.directory != nullptr &&
-        std::strcmp(wanted.directory, settings().directory) == 0)
+    if (has_preload(wanted.preloads, settings().library) && is_folder_known(wanted.directory))
         return;
     mapped_bytes_ = (wanted.count + 3) * sizeof(char*) + std::strlen(wanted.preloads) +
                     sizeof(Settings) + sizeof preload_variable + sizeof directory_variable + 8;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/live_blocks.hpp>
 
-#include <alloclab/record/system_call.hpp>
+#include <alloclab/record/process.hpp>
+#include <alloclab/record/recorder.hpp>
 
 #include <cstring>
 #include <sys/mman.h>
@@ -35,6 +36,12 @@ Tables* ensure_tables() {
             static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
                                             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     return tables;
+}
+
+// The tables are shared memory: a child's are its parent's until it is told to forget them.
+void leave_parents_tables() {
+    if (is_unnoticed_child())
+        enter_forked_child();
 }
 
 std::size_t home_slot(const void* p) {
@@ -152,6 +159,7 @@ bool track_block(void* p, std::size_t size) {
 }
 
 std::size_t untrack_block(void* p) {
+    leave_parents_tables();
     RareGuard guard(lock);
     if (tables == nullptr)
         return 0;
@@ -175,6 +183,7 @@ void track_region(void* p, std::size_t size) {
 }
 
 void untrack_region(void* p, std::size_t size) {
+    leave_parents_tables();
     RareGuard guard(lock);
     const auto begin = reinterpret_cast<std::uintptr_t>(p);
     if (tables != nullptr)
@@ -182,6 +191,7 @@ void untrack_region(void* p, std::size_t size) {
 }
 
 Range tracked_part(void* p, std::size_t size) {
+    leave_parents_tables();
     RareGuard guard(lock);
     if (tables == nullptr)
         return {};

@@ -81,12 +81,11 @@ bool read_image_headers(Module& module) {
     if (module.end - module.begin < sizeof(ElfW(Ehdr)))
         return false;
     const auto& file = *reinterpret_cast<const ElfW(Ehdr)*>(module.begin);
-    if (std::memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 ||
-        file.e_phentsize != sizeof(ElfW(Phdr)) || file.e_phoff > module.end - module.begin ||
+    if (std::memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 || file.e_phentsize != sizeof(ElfW(Phdr)) ||
+        file.e_phoff > module.end - module.begin ||
         file.e_phnum > (module.end - module.begin - file.e_phoff) / sizeof(ElfW(Phdr)))
         return false;
-    const auto* const headers =
-        reinterpret_cast<const ElfW(Phdr)*>(module.begin + file.e_phoff);
+    const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(module.begin + file.e_phoff);
     return read_headers(headers, file.e_phnum, module);
 }
 

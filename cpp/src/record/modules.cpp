@@ -97,8 +97,7 @@ void insert(const Module& module) {
     if (is_known || list->count == most_modules)
         return;
     begin_change();
-    std::memmove(list->modules + at + 1, list->modules + at,
-                 (list->count - at) * sizeof(Module));
+    std::memmove(list->modules + at + 1, list->modules + at, (list->count - at) * sizeof(Module));
     list->modules[at] = module;
     ++list->count;
     end_change();
@@ -184,8 +183,13 @@ void remove_if_gone(std::size_t at) {
 // Requires: the lock is held. Takes the object of the address into the list, if it is not there.
 void list_opened(std::uintptr_t address) {
     Module module{};
-    if (ask_loader(address, module) && read_image_headers(module))
-        insert(module);
+    if (!ask_loader(address, module))
+        return;
+    const std::uintptr_t end = module.end; // as is_gone() will be told it
+    if (!read_image_headers(module))
+        return;
+    module.end = end;
+    insert(module);
 }
 
 } // namespace

@@ -26,8 +26,8 @@ bool NumberTable::grow() {
     Slot* const old = slots_;
     const std::size_t old_count = old != nullptr ? mask_ + 1 : 0;
     const std::size_t count = old != nullptr ? 2 * old_count : first_slots;
-    void* const mapped = map_memory(count * sizeof(Slot), PROT_READ | PROT_WRITE,
-                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* const mapped =
+        map_memory(count * sizeof(Slot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (mapped == nullptr)
         return false;
     slots_ = static_cast<Slot*>(mapped);

@@ -147,8 +147,8 @@ const char* parse_options(char* text, Options& options) {
         char* const equals = std::strchr(line, '=');
         if (equals != nullptr)
             *equals = '\0';
-        const bool is_understood =
-            *line == '\0' || (equals != nullptr && take_option(line, equals + 1, options));
+        const bool is_understood = (*line == '\0' && equals == nullptr) ||
+                                   (equals != nullptr && take_option(line, equals + 1, options));
         if (equals != nullptr)
             *equals = is_understood ? '\0' : '=';
         if (!is_understood && wrong == nullptr)

@@ -3,6 +3,7 @@
 
 #include <alloclab/record/head.hpp>
 #include <alloclab/record/options.hpp>
+#include <alloclab/record/recorder.hpp>
 #include <alloclab/record/settings.hpp>
 
 #include <cpuid.h>
@@ -18,6 +19,7 @@ using namespace capture;
 
 __thread ThreadLanes thread_lanes __attribute__((tls_model("initial-exec")));
 Process process;
+ForkPage fork_page;
 
 namespace {
 
@@ -114,9 +116,14 @@ bool map_head(int fd) {
     if (is_error(system_call(SYS_fallocate, fd, 0, 0, head_bytes)))
         if (is_error(system_call(SYS_ftruncate, fd, head_bytes)))
             return false;
-    void* const head = map_memory(head_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    process.header = static_cast<FileHeader*>(head);
-    return head != nullptr;
+    // In a forked child over what stands there for its parent's.
+    const int place = process.header == nullptr ? 0 : MAP_FIXED;
+    const long head = system_call(SYS_mmap, address_argument(process.header), head_bytes,
+                                  PROT_READ | PROT_WRITE, MAP_SHARED | place, fd, 0);
+    if (is_error(head))
+        return false;
+    process.header = reinterpret_cast<FileHeader*>(head);
+    return true;
 }
 
 void fill_header() {
@@ -141,6 +148,14 @@ void fill_header() {
     std::memcpy(header.magic, file_magic, sizeof file_magic);
 }
 
+// From here on a child that is a copy of this process finds the page wiped.
+void watch_for_children() {
+    constexpr int wipe_on_fork = 18; // MADV_WIPEONFORK, Linux 4.14
+    system_call(SYS_madvise, address_argument(&fork_page), sizeof fork_page, wipe_on_fork);
+    process.has_capture = true;
+    fork_page.is_ours = true;
+}
+
 bool open_capture() {
     process.process_id = static_cast<std::uint32_t>(system_call(SYS_getpid));
     process.can_read_cycles = has_invariant_cycles();
@@ -162,25 +177,26 @@ bool open_capture() {
         return false;
     }
     fill_header();
+    watch_for_children();
     return true;
 }
 
 // The builtins that name no type: clang's others take no enumeration.
 Phase load_phase() {
     Phase phase{};
-    __atomic_load(&process.phase, &phase, __ATOMIC_ACQUIRE);
+    __atomic_load(&fork_page.phase, &phase, __ATOMIC_ACQUIRE);
     return phase;
 }
 
 void store_phase(Phase phase) {
-    __atomic_store(&process.phase, &phase, __ATOMIC_RELEASE);
+    __atomic_store(&fork_page.phase, &phase, __ATOMIC_RELEASE);
 }
 
 // Returns whether this caller is the one to open the capture.
 bool claim_opening() {
     Phase expected = Phase::fresh;
     Phase opening = Phase::opening;
-    return __atomic_compare_exchange(&process.phase, &expected, &opening, false, __ATOMIC_ACQ_REL,
+    return __atomic_compare_exchange(&fork_page.phase, &expected, &opening, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE);
 }
 
@@ -193,6 +209,8 @@ bool ensure_capture() {
     static __thread bool is_opening __attribute__((tls_model("initial-exec")));
     if (is_opening)
         return false; // a signal handler in the midst of it
+    if (is_unnoticed_child())
+        enter_forked_child();
     is_opening = true;
     if (claim_opening())
         store_phase(open_capture() ? Phase::active : Phase::off);
@@ -229,8 +247,8 @@ void stop_recording(StopReason reason, int error_number) {
 }
 
 void count_lost_event() {
-    if (process.phase == Phase::active ||
-        (process.phase == Phase::stopped && process.header->stop_reason == StopReason::no_space))
+    if (fork_page.phase == Phase::active ||
+        (fork_page.phase == Phase::stopped && process.header->stop_reason == StopReason::no_space))
         __atomic_fetch_add(&process.header->lost_events, 1, __ATOMIC_RELAXED);
 }
 
@@ -261,7 +279,10 @@ void warn_of(const char* what, const char* value) {
 void forget_parent_capture() {
     ++process.generation;
     process.forked_from = process.process_id;
-    process.header = nullptr;
+    // What of the recorder a handler interrupted may still write into the header.
+    if (process.header != nullptr && !cover_with_zeros(process.header, head_bytes))
+        process.header = nullptr;
+    process.has_capture = false;
     process.has_threads = false;
     process.first_lane = nullptr;
     process.mapped_window_bytes = 0;
@@ -270,8 +291,8 @@ void forget_parent_capture() {
     if (process.fd >= 0 && is_capture_descriptor(process.fd))
         system_call(SYS_close, process.fd);
     process.fd = -1;
-    if (process.phase != Phase::off)
-        process.phase = Phase::fresh;
+    if (fork_page.phase != Phase::off)
+        fork_page.phase = Phase::fresh;
 }
 
 } // namespace alloclab::record

@@ -4,8 +4,8 @@
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/due.hpp>
 #include <alloclab/record/live_blocks.hpp>
-#include <alloclab/record/modules.hpp>
 #include <alloclab/record/marks.hpp>
+#include <alloclab/record/modules.hpp>
 #include <alloclab/record/names.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/residence.hpp>
@@ -97,6 +97,8 @@ void enter_forked_child() {
 }
 
 void expect_threads() {
+    if (is_unnoticed_child())
+        enter_forked_child();
     process.has_threads = true;
     thread_lanes.own.limit = nullptr;
 }

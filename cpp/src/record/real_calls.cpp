@@ -59,6 +59,13 @@ template <class Function> void look_up(Function*& function, const char* name) {
     function = reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
+// Whether another copy of this library stands in front: where a recording is recorded.
+bool is_of_our_name(const char* path, const char* our_path) {
+    const char* const name = std::strrchr(path, '/');
+    const char* const our_name = std::strrchr(our_path, '/');
+    return name != nullptr && our_name != nullptr && std::strcmp(name, our_name) == 0;
+}
+
 // Whether calls of malloc reach another object's. An executable at a fixed place that takes
 // malloc's address has a stub of that name, an undefined symbol: it leads to ours.
 bool is_malloc_foreign() {
@@ -66,6 +73,8 @@ bool is_malloc_foreign() {
     const ObjectSearch ours = find_object(reinterpret_cast<void*>(&find_object));
     const auto address = reinterpret_cast<std::uintptr_t>(seen);
     if (address >= ours.begin && address < ours.end)
+        return false;
+    if (is_of_our_name(find_object(seen).path, ours.path))
         return false;
     Dl_info object{};
     void* entry = nullptr;

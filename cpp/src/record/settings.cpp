@@ -93,6 +93,27 @@ bool check_directory(const char* value) {
     return true;
 }
 
+// The driver's library lies beside its folder of captures. Where a recording is itself recorded two
+// libraries are preloaded, each with a folder of its own, and the environment names only one.
+bool take_own_directory() {
+    static constexpr char folder[] = "captures";
+    const char* const slash = std::strrchr(kept.library, '/');
+    if (slash == nullptr)
+        return false;
+    const auto length = static_cast<std::size_t>(slash + 1 - kept.library);
+    std::memcpy(kept.directory, kept.library, length);
+    std::memcpy(kept.directory + length, folder, sizeof folder);
+    char control[sizeof kept.library + 32];
+    std::memcpy(control, kept.directory, length + sizeof folder - 1);
+    std::memcpy(control + length + sizeof folder - 1, "/control", sizeof "/control");
+    struct stat status {};
+    kept.is_beside_library =
+        !is_error(system_call(SYS_newfstatat, AT_FDCWD, address_argument(control),
+                              address_argument(&status))) &&
+        S_ISREG(status.st_mode);
+    return kept.is_beside_library;
+}
+
 } // namespace
 
 const char* environment_value(const char* name) {
@@ -108,7 +129,7 @@ bool read_settings() {
         !copy_text(kept.library, sizeof kept.library, self.dli_fname))
         kept.library[0] = '\0';
     const char* const directory = environment_value(directory_variable);
-    is_wanted = directory != nullptr && check_directory(directory);
+    is_wanted = directory != nullptr && (take_own_directory() || check_directory(directory));
     return is_wanted;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/sites.hpp>
 
+#include <alloclab/base/units.hpp>
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/modules.hpp>
 #include <alloclab/record/number_table.hpp>
@@ -8,6 +9,7 @@
 #include <alloclab/record/process.hpp>
 
 #include <array>
+#include <cstring>
 
 namespace alloclab::record {
 
@@ -17,21 +19,19 @@ std::uint32_t site_depth;
 
 namespace {
 
-// Who called an outer entry point of ours.
-struct OuterCaller {
-    const void* frame_address; // null: none
-    std::uintptr_t pc;
-};
-
 // What a thread knows of its stacks. The tables' slots lie in shared memory, this does not: of a
 // child cloned behind the recorder's back neither process must follow the other's pointers.
 struct ThreadSites {
-    OwnStack own;
+    KnownStack stack;
     NumberTable stacks; // hash of a stack -> frame
     NumberTable frames; // address, frame of the caller -> frame
     std::uint32_t frame_count;
     std::uint32_t modules_generation; // that the tables hold for
-    OuterCaller outer;
+    Caller outer;                     // who called an outer entry point of ours; pc 0: no one
+    // The stack told last, outermost first: the next often begins the same.
+    std::uint32_t told_count;
+    std::uint32_t told_frames[most_frames];
+    std::uintptr_t told_addresses[most_frames];
 };
 __thread ThreadSites thread_sites __attribute__((tls_model("initial-exec"))) = {};
 
@@ -88,13 +88,23 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 [[gnu::noinline]] std::uint32_t tell_stack(ThreadSites& sites, const std::uintptr_t* addresses,
                                            const Walk& walk, std::uint64_t hash) {
     std::uint32_t frame = 0;
-    for (std::size_t address_idx = walk.count; address_idx > 0; --address_idx) {
-        const std::uintptr_t address = addresses[address_idx - 1];
+    std::size_t outer_idx = 0;
+    for (; outer_idx < walk.count && outer_idx < sites.told_count &&
+           sites.told_addresses[outer_idx] == addresses[walk.count - 1 - outer_idx];
+         ++outer_idx)
+        frame = sites.told_frames[outer_idx];
+    for (; outer_idx < walk.count; ++outer_idx) {
+        const std::uintptr_t address = addresses[walk.count - 1 - outer_idx];
         const std::uint32_t known = sites.frames.find(address, frame);
         frame = known != 0 ? known : tell_frame(sites, frame, address);
-        if (frame == 0)
+        if (frame == 0) {
+            sites.told_count = 0;
             return 0;
+        }
+        sites.told_addresses[outer_idx] = address;
+        sites.told_frames[outer_idx] = frame;
     }
+    sites.told_count = static_cast<std::uint32_t>(walk.count);
     if (walk.is_cut)
         __atomic_fetch_add(&process.header->cut_stacks, 1, __ATOMIC_RELAXED);
     sites.stacks.insert(hash, 0, frame);
@@ -105,6 +115,8 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 [[gnu::noinline]] void forget_addresses(ThreadSites& sites, std::uint32_t generation) {
     sites.stacks.clear();
     sites.frames.clear();
+    sites.stack.count = 0;
+    sites.told_count = 0;
     sites.modules_generation = generation;
 }
 
@@ -112,25 +124,48 @@ bool is_own_code(std::uintptr_t pc) {
     return pc - own_begin < own_end - own_begin;
 }
 
-// The caller that an outer entry point of ours named, if it is still the one that called it.
-bool take_outer(ThreadSites& sites, const Caller& inner, Caller& outer) {
-    const OuterCaller named = sites.outer;
-    sites.outer.frame_address = nullptr;
-    if (reinterpret_cast<std::uintptr_t>(named.frame_address) < inner.sp)
+// Whether an outer entry point named its caller and has not been left by an exception since: its
+// frame lies close above, and still holds the return address.
+bool has_outer(const ThreadSites& sites, std::uintptr_t sp) {
+    constexpr std::uintptr_t most_between_bytes = 1024;
+    const std::uintptr_t at = sites.outer.sp - 8;
+    if (sites.outer.pc == 0 || at < sp || at - sp > most_between_bytes)
         return false;
-    outer = caller_of(named.frame_address);
-    return outer.pc == named.pc;
+    const bool is_same_page = (at ^ sp) / page_bytes == 0;
+    return (is_same_page || is_readable_page(at)) && StackReader::load(at) == sites.outer.pc;
+}
+
+// Where the compiler did not make a jump of a call within this library.
+[[gnu::noinline]] Walk walk_past_own_code(ThreadSites& sites, const Caller& caller,
+                                          std::uintptr_t* addresses) {
+    constexpr std::size_t most_own_frames = 4;
+    const std::size_t depth = site_depth + most_own_frames;
+    Walk walk =
+        walk_stack(caller, sites.stack, addresses, depth < most_frames ? depth : most_frames);
+    std::size_t own_count = 0;
+    while (own_count + 1 < walk.count && is_own_code(addresses[own_count]))
+        ++own_count;
+    walk.count -= own_count;
+    std::memmove(addresses, addresses + own_count, walk.count * sizeof *addresses);
+    if (walk.count > site_depth)
+        walk = {site_depth, false};
+    return walk;
 }
 
 std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
-    if (sites.outer.frame_address != nullptr)
-        take_outer(sites, caller, caller);
+    if (sites.outer.pc != 0) {
+        if (has_outer(sites, caller.sp))
+            caller = sites.outer;
+        sites.outer.pc = 0;
+    }
     std::uintptr_t addresses[most_frames];
     Walk walk{1, false};
-    if (site_depth == 1 && !is_own_code(caller.pc))
+    if (__builtin_expect(is_own_code(caller.pc), false))
+        walk = walk_past_own_code(sites, caller, addresses);
+    else if (site_depth == 1)
         addresses[0] = caller.pc;
     else
-        walk = walk_stack(caller, sites.own, addresses, site_depth);
+        walk = walk_stack(caller, sites.stack, addresses, site_depth);
     if (const std::uint32_t generation = modules_generation();
         __builtin_expect(sites.modules_generation != generation, false))
         forget_addresses(sites, generation);
@@ -159,7 +194,7 @@ void prepare_sites() {
 
 std::uint32_t find_site(const Caller& caller) {
     ThreadLanes& lanes = thread_lanes;
-    if (lanes.is_finding_site || lanes.own.is_busy || lanes.has_exited || !is_recording())
+    if (lanes.is_finding_site || lanes.own.is_busy || lanes.has_exited || !ensure_capture())
         return 0;
     lanes.is_finding_site = true;
     compiler_barrier();
@@ -170,12 +205,13 @@ std::uint32_t find_site(const Caller& caller) {
 }
 
 void expect_inner_call(const void* frame_address) {
-    if (!thread_lanes.is_finding_site)
-        thread_sites.outer = {frame_address, caller_of(frame_address).pc};
+    const Caller caller = caller_of(frame_address);
+    if (!thread_lanes.is_finding_site && !has_outer(thread_sites, caller.sp))
+        thread_sites.outer = caller; // else operator new[] called operator new: its caller stays
 }
 
 void forget_inner_call() {
-    thread_sites.outer.frame_address = nullptr;
+    thread_sites.outer.pc = 0;
 }
 
 void release_sites() {
@@ -184,6 +220,7 @@ void release_sites() {
     thread_sites.stacks.release();
     thread_sites.frames.release();
     thread_sites.frame_count = 0;
+    thread_sites.told_count = 0;
     thread_sites.outer = {};
 }
 

@@ -79,6 +79,7 @@ void StackReader::move_to(std::uintptr_t sp) {
         top_ = own_.top;
     } else {
         low_ = top_ = page_of(sp);
+        has_left_own_ = true;
     }
 }
 
@@ -92,6 +93,7 @@ bool StackReader::look(std::uintptr_t address) {
     }
     if (!is_readable_page(address))
         return false;
+    has_left_own_ = true;
     if (page_of(address) != top_)
         low_ = page_of(address);
     top_ = page_of(address) + page_bytes;

@@ -4,6 +4,8 @@
 #include <alloclab/record/modules.hpp>
 #include <alloclab/record/unwind_rules.hpp>
 
+#include <cstring>
+
 namespace alloclab::record {
 
 namespace {
@@ -34,7 +36,9 @@ bool is_plausible(StackReader& stack, const Caller& frame) {
            find_module(StackReader::load(frame.bp + 8) - 1, module);
 }
 
-Step step(StackReader& stack, Caller& frame) {
+// Goes to the caller of known.caller.
+Step step(StackReader& stack, KnownFrame& known) {
+    Caller& frame = known.caller;
     const Rule rule = rule_at(frame.pc - 1);
     const auto offset = static_cast<std::uintptr_t>(std::intptr_t{rule.cfa_offset});
     std::uintptr_t cfa = 0;
@@ -51,6 +55,8 @@ Step step(StackReader& stack, Caller& frame) {
         cfa = StackReader::load(frame.bp + offset);
         break;
     case RuleKind::frame_pointer:
+        if (frame.bp == 0)
+            return Step::to_end; // as the kernel starts a process, and threads begin
         if (!is_plausible(stack, frame))
             return Step::lost;
         cfa = frame.bp + offset;
@@ -65,32 +71,134 @@ Step step(StackReader& stack, Caller& frame) {
     // Stacks grow down, so callers' frames lie above: a wrong rule cannot lead in a circle.
     if (__builtin_expect(cfa <= frame.sp || !stack.has(cfa - 8), false))
         return Step::lost;
+    known.saved_rbp_at = cfa - 8; // no more to hold than the return address
     if (rule.rbp != SavedRbp::nowhere) {
-        const std::uintptr_t saved = (rule.rbp == SavedRbp::at_cfa ? cfa : frame.bp) +
-                                     static_cast<std::uintptr_t>(std::intptr_t{rule.rbp_offset});
-        if (!stack.has(saved))
+        known.saved_rbp_at = (rule.rbp == SavedRbp::at_cfa ? cfa : frame.bp) +
+                             static_cast<std::uintptr_t>(std::intptr_t{rule.rbp_offset});
+        if (!stack.has(known.saved_rbp_at))
             return Step::lost;
-        frame.bp = StackReader::load(saved);
+        frame.bp = StackReader::load(known.saved_rbp_at);
     }
     frame.pc = StackReader::load(cfa - 8);
     frame.sp = cfa;
+    known.saved_rbp = StackReader::load(known.saved_rbp_at);
+    if (rule.kind == RuleKind::by_saved)
+        known.saved_rbp = ~known.saved_rbp; // it hangs on a further word: never taken for the same
     return frame.pc == 0 ? Step::to_end : Step::to_caller;
 }
 
+bool is_same(const Caller& left, const Caller& right) {
+    return left.sp == right.sp && left.pc == right.pc && left.bp == right.bp;
+}
+
+bool still_holds(const KnownFrame& frame) {
+    return StackReader::load(frame.caller.sp - 8) == frame.caller.pc &&
+           StackReader::load(frame.saved_rbp_at) == frame.saved_rbp;
+}
+
+// A walk over what is known, which it brings up to date on the way. Frames found by rules wait in
+// `fresh` until they meet a known one or the walk ends.
+class KnownWalk {
+public:
+    KnownWalk(StackReader& stack, KnownStack& known, std::uintptr_t* addresses, std::size_t depth)
+        : stack_(stack), known_(known), addresses_(addresses), depth_(depth) {}
+
+    Walk run(const Caller& caller) {
+        KnownFrame frame{caller, caller.sp - 8, 0};
+        for (;;) {
+            add_fresh(frame);
+            if (count_ < depth_ && meets_known(frame.caller))
+                frame = follow_known();
+            if (count_ == depth_)
+                return finish(false);
+            const Step way = step(stack_, frame);
+            if (way == Step::to_interrupted)
+                return leave_known(frame);
+            if (way != Step::to_caller)
+                return finish(way == Step::lost);
+        }
+    }
+
+private:
+    void add_fresh(const KnownFrame& frame) {
+        fresh_[fresh_count_++] = frame;
+        addresses_[count_++] = frame.caller.pc;
+    }
+
+    bool meets_known(const Caller& frame) {
+        while (next_ < known_.count && known_.frames[next_].caller.sp < frame.sp)
+            ++next_;
+        return next_ < known_.count && is_same(known_.frames[next_].caller, frame);
+    }
+
+    // Puts the fresh frames, the last of which is known_.frames[next_], in their places, and goes
+    // on along the known ones. Returns the last that holds.
+    KnownFrame follow_known() {
+        KnownFrame* const frames = known_.frames;
+        const std::size_t at = count_ - 1;
+        if (at != next_) {
+            const std::size_t rest = known_.count - next_;
+            const std::size_t room = KnownStack::most_known - at;
+            const std::size_t kept = rest < room ? rest : room;
+            std::memmove(frames + at, frames + next_, kept * sizeof *frames);
+            known_.count = at + kept;
+        }
+        place_fresh();
+        std::size_t last = at;
+        while (last + 1 < known_.count && count_ < depth_ && still_holds(frames[last + 1]))
+            addresses_[count_++] = frames[++last].caller.pc;
+        next_ = last + 1;
+        return frames[last];
+    }
+
+    void place_fresh() {
+        for (std::size_t fresh_idx = 0; fresh_idx < fresh_count_; ++fresh_idx)
+            known_.frames[count_ - fresh_count_ + fresh_idx] = fresh_[fresh_idx];
+        fresh_count_ = 0;
+    }
+
+    Walk finish(bool is_cut) {
+        if (fresh_count_ != 0) {
+            place_fresh();
+            known_.count = count_;
+        }
+        return {count_, is_cut};
+    }
+
+    // Beyond a signal's frame nothing is kept: the stack pointer may go anywhere.
+    Walk leave_known(KnownFrame frame) {
+        known_.count = 0;
+        for (;;) {
+            addresses_[count_++] = frame.caller.pc;
+            if (count_ == depth_)
+                return {count_, false};
+            const Step way = step(stack_, frame);
+            if (way == Step::to_end || way == Step::lost)
+                return {count_, way == Step::lost};
+        }
+    }
+
+    StackReader& stack_;
+    KnownStack& known_;
+    std::uintptr_t* addresses_;
+    std::size_t depth_;
+    std::size_t count_ = 0; // of addresses
+    std::size_t next_ = 0;  // of the known frames: those before it lie below
+    std::size_t fresh_count_ = 0;
+    KnownFrame fresh_[most_frames];
+};
+
 } // namespace
 
-Walk walk_stack(const Caller& caller, OwnStack& own, std::uintptr_t* addresses, std::size_t depth) {
-    StackReader stack(own, caller.sp);
-    Caller frame = caller;
-    addresses[0] = frame.pc;
-    std::size_t count = 1;
-    while (count < depth) {
-        const Step way = step(stack, frame);
-        if (way == Step::to_end || way == Step::lost)
-            return {count, way == Step::lost};
-        addresses[count++] = frame.pc;
-    }
-    return {count, false};
+Walk walk_stack(const Caller& caller, KnownStack& known, std::uintptr_t* addresses,
+                std::size_t depth) {
+    StackReader stack(known.own, caller.sp);
+    if (!stack.is_own())
+        known.count = 0;
+    const Walk walk = KnownWalk(stack, known, addresses, depth).run(caller);
+    if (!stack.is_own())
+        known.count = 0;
+    return walk;
 }
 
 } // namespace alloclab::record

@@ -1,122 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/unwind_program.hpp>
 
+#include <alloclab/record/unwind_expression.hpp>
+
 #include <climits>
 #include <cstddef>
 
 namespace alloclab::record {
 
 namespace {
-
-constexpr std::uint64_t rbp_number = 6;
-constexpr std::uint64_t rsp_number = 7;
-constexpr std::uint64_t rip_number = 16;
-
-// A value as expressions make them: a register or none, a load or none, an offset.
-struct Value {
-    enum class Base : std::uint8_t { none, rsp, rbp } base;
-    bool is_loaded; // the word at base + offset, rather than the sum
-    std::int64_t offset;
-};
-
-// Evaluates the few operations that occur in tables for x86-64: a PLT's, which depend on the
-// place in the code, and a load from the frame of a function that aligned its stack.
-class Expression {
-public:
-    Expression(UnwindBytes bytes, std::uintptr_t pc) : bytes_(bytes), pc_(pc) {}
-
-    // Returns whether the whole was understood.
-    bool evaluate(Value& result) {
-        while (!bytes_.is_at_end())
-            if (!step(bytes_.read<std::uint8_t>()))
-                return false;
-        if (bytes_.has_failed() || depth_ != 1)
-            return false;
-        result = stack_[0];
-        return true;
-    }
-
-private:
-    bool push(Value::Base base, std::int64_t offset) {
-        if (depth_ == most_depth)
-            return false;
-        stack_[depth_++] = {base, false, offset};
-        return true;
-    }
-
-    bool combine(std::uint8_t operation) {
-        if (depth_ < 2)
-            return false;
-        const Value right = stack_[--depth_];
-        Value& left = stack_[depth_ - 1];
-        const bool is_number = left.base == Value::Base::none && right.base == Value::Base::none;
-        if (operation == 0x22 && !left.is_loaded && right.base == Value::Base::none) { // plus
-            left.offset += right.offset;
-            return true;
-        }
-        if (operation == 0x22 && !right.is_loaded && left.base == Value::Base::none) {
-            left = {right.base, false, left.offset + right.offset};
-            return true;
-        }
-        if (!is_number)
-            return false;
-        switch (operation) {
-        case 0x1a: // and
-            left.offset &= right.offset;
-            return true;
-        case 0x1c: // minus
-            left.offset -= right.offset;
-            return true;
-        case 0x24: // shl
-            if (right.offset < 0 || right.offset > 63)
-                return false;
-            left.offset = static_cast<std::int64_t>(static_cast<std::uint64_t>(left.offset)
-                                                    << right.offset);
-            return true;
-        case 0x2a: // ge
-            left.offset = left.offset >= right.offset ? 1 : 0;
-            return true;
-        default:
-            return false;
-        }
-    }
-
-    bool step(std::uint8_t operation) {
-        if (operation >= 0x30 && operation <= 0x4f) // lit
-            return push(Value::Base::none, operation - 0x30);
-        switch (operation) {
-        case 0x70 + rbp_number:
-            return push(Value::Base::rbp, bytes_.read_sleb());
-        case 0x70 + rsp_number:
-            return push(Value::Base::rsp, bytes_.read_sleb());
-        case 0x70 + rip_number:
-            return push(Value::Base::none, static_cast<std::int64_t>(pc_) + bytes_.read_sleb());
-        case 0x06: // deref
-            if (depth_ == 0 || stack_[depth_ - 1].is_loaded ||
-                stack_[depth_ - 1].base == Value::Base::none)
-                return false;
-            stack_[depth_ - 1].is_loaded = true;
-            return true;
-        case 0x08: // const1u
-            return push(Value::Base::none, bytes_.read<std::uint8_t>());
-        case 0x09: // const1s
-            return push(Value::Base::none, bytes_.read<std::int8_t>());
-        case 0x23: // plus_uconst
-            if (depth_ == 0 || stack_[depth_ - 1].is_loaded)
-                return false;
-            stack_[depth_ - 1].offset += static_cast<std::int64_t>(bytes_.read_uleb());
-            return true;
-        default:
-            return combine(operation);
-        }
-    }
-
-    static constexpr std::size_t most_depth = 8;
-    UnwindBytes bytes_;
-    std::uintptr_t pc_;
-    Value stack_[most_depth] = {};
-    std::size_t depth_ = 0;
-};
 
 // Where a register of the caller is.
 struct Place {
@@ -126,7 +18,7 @@ struct Place {
 
 struct Row {
     bool is_known; // of the CFA
-    Value cfa;
+    FrameValue cfa;
     Place rbp;
     Place rip;
 };
@@ -169,14 +61,15 @@ private:
     }
     void set_cfa(std::uint64_t number, std::int64_t offset) {
         row_.is_known = number == rsp_number || number == rbp_number;
-        row_.cfa = {number == rbp_number ? Value::Base::rbp : Value::Base::rsp, false, offset};
+        row_.cfa = {number == rbp_number ? FrameValue::Base::rbp : FrameValue::Base::rsp, false,
+                    offset};
     }
     void set_cfa_register(std::uint64_t number) { set_cfa(number, row_.cfa.offset); }
 
     void set_by_expression(std::uint64_t number, UnwindBytes bytes) {
-        Value value{};
-        const bool is_word = Expression(bytes, pc_).evaluate(value) && !value.is_loaded &&
-                             value.base == Value::Base::rbp;
+        FrameValue value{};
+        const bool is_word = evaluate_expression(bytes, pc_, value) && !value.is_loaded &&
+                             value.base == FrameValue::Base::rbp;
         set(number, {is_word ? Place::Kind::at_rbp : Place::Kind::unknown, value.offset});
     }
 
@@ -263,7 +156,7 @@ private:
         switch (instruction) {
         case 0x0f: { // def_cfa_expression
             const std::uint64_t size = bytes.read_uleb();
-            row_.is_known = Expression(bytes.take(size), pc_).evaluate(row_.cfa);
+            row_.is_known = evaluate_expression(bytes.take(size), pc_, row_.cfa);
             return true;
         }
         case 0x10: // expression
@@ -311,11 +204,11 @@ private:
 };
 
 RuleKind kind_of(const Row& row) {
-    if (!row.is_known || row.cfa.base == Value::Base::none)
+    if (!row.is_known || row.cfa.base == FrameValue::Base::none)
         return RuleKind::none;
     if (row.cfa.is_loaded)
-        return row.cfa.base == Value::Base::rbp ? RuleKind::by_saved : RuleKind::none;
-    return row.cfa.base == Value::Base::rbp ? RuleKind::by_rbp : RuleKind::by_rsp;
+        return row.cfa.base == FrameValue::Base::rbp ? RuleKind::by_saved : RuleKind::none;
+    return row.cfa.base == FrameValue::Base::rbp ? RuleKind::by_rbp : RuleKind::by_rsp;
 }
 
 bool fits(std::int64_t value, std::int64_t most) {

@@ -131,7 +131,7 @@ void unmap_window(Lane& lane) {
 
 bool open_window(Lane& lane, std::uint32_t thread, std::uint32_t lane_idx) {
     RareGuard guard(process.lock);
-    if (process.phase != Phase::active)
+    if (fork_page.phase != Phase::active)
         return false;
     std::uint64_t offset = 0;
     std::size_t bytes = next_window_bytes(lane, thread);
@@ -155,6 +155,7 @@ bool open_window(Lane& lane, std::uint32_t thread, std::uint32_t lane_idx) {
     header->sequence = lane.sequence++;
     compiler_barrier();
     header->magic = window_magic; // last: a window without it is not one
+    lane.is_stale = false;
     lane.window = window;
     lane.window_end = lane.map_end = window + bytes;
     lane.file_offset = offset;

@@ -123,9 +123,25 @@ void ProgramBuilder::set_live(std::uint32_t slot, std::uint64_t size,
     }
 }
 
+void ProgramBuilder::note_thread(std::uint32_t thread) {
+    auto& runs = program_->runs;
+    if (runs.empty() || runs.back().thread != thread) {
+        runs.push_back({event_, program_->ops.size(), thread});
+    }
+}
+
 void ProgramBuilder::add_chunk(const ChunkColumns& chunk) {
     const std::uint64_t rest = options_.stop_after_events - event_;
-    if (rest >= chunk.events()) {
+    if (options_.has_threads) {
+        const std::uint64_t stop = event_ + std::min(rest, chunk.events());
+        chunk.visit([&](const Event& event) {
+            if (event_ < stop) {
+                note_thread(event.thread);
+                add(event, chunk);
+            }
+        });
+        program_->end_event = event_;
+    } else if (rest >= chunk.events()) {
         chunk.visit([&](const Event& event) { add(event, chunk); });
     } else {
         const std::uint64_t stop = event_ + rest;
@@ -144,6 +160,7 @@ bool ProgramBuilder::next(Program& program) {
     program.ops.clear();
     program.wide.clear();
     program.samples.clear();
+    program.runs.clear();
     program_ = &program;
     const auto& chunks = reader_.chunks();
     std::uint64_t batch_end = chunk_;

@@ -126,6 +126,7 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
     header.forked_from = file.forked_from;
     header.has_cut_arguments = file.has_cut_arguments != 0;
     header.start_wall_ns = file.start_wall_ns;
+    header.start_monotonic_ns = file.start_monotonic_ns;
     header.page_bytes = file.page_bytes;
     header.thread_count = file.thread_count;
     header.is_complete = file.is_complete != 0 && file.file_bytes <= bytes.size();
@@ -133,6 +134,9 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
     header.stop_errno = file.stop_errno;
     header.lost_events = file.lost_events;
     header.untracked_blocks = file.untracked_blocks;
+    header.lost_names = file.lost_names;
+    header.cut_stacks = file.cut_stacks;
+    header.lost_frames = file.lost_frames;
     header.has_own_malloc = file.has_own_malloc != 0;
     header.is_redacted = file.is_redacted != 0;
     header.is_address_random = file.is_address_random != 0;

@@ -16,12 +16,12 @@ Event event_by(EventKind kind, const RawEvent& event) {
 void Resolver::append_marker(const RawEvent& event) {
     switch (event.kind) {
     case RawKind::mark:
-        return mark(event);
+        return mark(event, names_.index_of(event.name));
     case RawKind::name:
         return names_.append(event.name, {reinterpret_cast<const char*>(event.text),
                                           static_cast<std::size_t>(event.size)});
     case RawKind::scope_enter:
-        return enter_scope(event);
+        return enter_scope(event, names_.index_of(event.kind_name), names_.index_of(event.name));
     case RawKind::scope_exit:
         return exit_scope(event);
     case RawKind::tag:
@@ -51,20 +51,28 @@ void Resolver::append_marker(const RawEvent& event) {
     }
 }
 
-void Resolver::mark(const RawEvent& event) {
+void Resolver::append_named(const RawEvent& event, std::string_view kind, std::string_view name) {
+    if (event.kind == RawKind::mark) {
+        mark(event, writer_.intern(name));
+    } else {
+        enter_scope(event, writer_.intern(kind), writer_.intern(name));
+    }
+}
+
+void Resolver::mark(const RawEvent& event, std::uint64_t name) {
     Event out = event_by(EventKind::mark, event);
-    out.values[0] = names_.index_of(event.name);
+    out.values[0] = name;
     write(out, event.time_ns);
     ++summary_.marks;
 }
 
-void Resolver::enter_scope(const RawEvent& event) {
+void Resolver::enter_scope(const RawEvent& event, std::uint64_t kind, std::uint64_t name) {
     const std::uint64_t instance = summary_.scopes++;
     open_scopes_[event.value] = {instance, event.thread};
     Event out = event_by(EventKind::scope_enter, event);
     out.values[0] = instance;
-    out.values[1] = names_.index_of(event.kind_name);
-    out.values[2] = names_.index_of(event.name);
+    out.values[1] = kind;
+    out.values[2] = name;
     write(out, event.time_ns);
 }
 

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <execinfo.h>
 #include <pthread.h>
+#include <random>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <vector>
@@ -20,7 +21,7 @@
 namespace alloclab::record {
 namespace {
 
-__thread OwnStack own;
+__thread KnownStack known;
 
 // The same stack by our walk and by the C library's, without the function that takes both.
 struct Stacks {
@@ -33,14 +34,18 @@ struct Stacks {
     auto& stacks = *static_cast<Stacks*>(argument);
     std::uintptr_t addresses[most_frames];
     const Walk walk =
-        walk_stack(caller_of(__builtin_frame_address(0)), own, addresses, most_frames);
+        walk_stack(caller_of(__builtin_frame_address(0)), known, addresses, most_frames);
     stacks.ours.assign(addresses, addresses + walk.count);
     stacks.is_cut = walk.is_cut;
-    void* frames[most_frames + 1];
-    const int count = backtrace(frames, most_frames + 1);
+    void* frames[most_frames + 2];
+    const int count = backtrace(frames, most_frames + 2);
     stacks.theirs.clear();
-    for (int frame_idx = 1; frame_idx < count; ++frame_idx)
-        stacks.theirs.push_back(reinterpret_cast<std::uintptr_t>(frames[frame_idx]));
+    // Before the first caller stand this function and, under a sanitizer, its wrapper.
+    for (int frame_idx = 1; frame_idx < count; ++frame_idx) {
+        const auto address = reinterpret_cast<std::uintptr_t>(frames[frame_idx]);
+        if (!stacks.theirs.empty() || address == stacks.ours[0])
+            stacks.theirs.push_back(address);
+    }
 }
 
 class Unwind : public ::testing::Test {
@@ -85,7 +90,7 @@ TEST_F(Unwind, agrees_with_the_c_library_through_a_shared_object) {
 
 TEST_F(Unwind, stops_at_the_depth_asked_for) {
     std::uintptr_t addresses[4] = {0, 0, 0, 77};
-    const Walk walk = walk_stack(caller_of(__builtin_frame_address(0)), own, addresses, 3);
+    const Walk walk = walk_stack(caller_of(__builtin_frame_address(0)), known, addresses, 3);
     EXPECT_EQ(walk.count, 3u);
     EXPECT_FALSE(walk.is_cut);
     EXPECT_EQ(addresses[3], 77u);
@@ -202,17 +207,69 @@ TEST_F(Unwind, walks_a_fiber_and_ends_where_its_stack_does) {
     EXPECT_TRUE(std::equal(stacks.ours.begin(), stacks.ours.begin() + 6, stacks.theirs.begin()));
 }
 
+// A tree of calls whose shapes, depths and places in the code change by chance, so that a walk
+// meets what the one before knew at every offset, or not at all.
+struct RandomCalls {
+    std::mt19937 random{3};
+    Stacks stacks;
+    std::size_t count = 0;
+};
+
+void call_by_chance(void* argument) {
+    auto& calls = *static_cast<RandomCalls*>(argument);
+    const Shapes* const kinds[] = {&unoptimised_shapes, &optimised_shapes, &shared_shapes};
+    const Shapes& shapes = *kinds[calls.random() % 3];
+    KnownStack nothing{};
+    std::uintptr_t addresses[most_frames];
+    std::uintptr_t anew[most_frames];
+    const Caller caller = caller_of(__builtin_frame_address(0));
+    const std::size_t depth = 1 + calls.random() % most_frames;
+    const Walk walk = walk_stack(caller, known, addresses, depth);
+    const Walk other = walk_stack(caller, nothing, anew, depth);
+    ASSERT_EQ(walk.count, other.count);
+    ASSERT_EQ(walk.is_cut, other.is_cut);
+    ASSERT_TRUE(std::equal(addresses, addresses + walk.count, anew));
+    if (++calls.count > 20'000)
+        return;
+    switch (calls.random() % 8) {
+    case 0:
+        shapes.plain(call_by_chance, argument);
+        break;
+    case 1:
+        shapes.recursive(calls.random() % 6, call_by_chance, argument);
+        break;
+    case 2:
+        shapes.with_variable_array(1 + calls.random() % 3 * 16, call_by_chance, argument);
+        break;
+    case 3:
+        shapes.with_aligned_array(call_by_chance, argument);
+        break;
+    case 4:
+        shapes.plain(call_by_chance, argument);
+        shapes.plain(call_by_chance, argument);
+        break;
+    default:
+        break;
+    }
+}
+
+TEST_F(Unwind, knows_what_changed_between_two_walks) {
+    RandomCalls calls;
+    while (calls.count < 20'000 && !HasFatalFailure())
+        call_by_chance(&calls);
+}
+
 // Frames that lead nowhere: the walk must end, not crash.
 TEST_F(Unwind, ends_at_addresses_without_code_or_memory) {
     std::uintptr_t addresses[most_frames];
     const Caller nowhere{0x1234, 0x5678, 0x9abc};
-    EXPECT_EQ(walk_stack(nowhere, own, addresses, 16).count, 1u);
+    EXPECT_EQ(walk_stack(nowhere, known, addresses, 16).count, 1u);
     Caller here = caller_of(__builtin_frame_address(0));
     here.sp = 0x10000;
     here.bp = 0xdead0000;
-    EXPECT_TRUE(walk_stack(here, own, addresses, 16).is_cut);
+    EXPECT_TRUE(walk_stack(here, known, addresses, 16).is_cut);
     here.sp = ~std::uintptr_t{7};
-    EXPECT_TRUE(walk_stack(here, own, addresses, 16).is_cut);
+    EXPECT_TRUE(walk_stack(here, known, addresses, 16).is_cut);
 }
 
 } // namespace

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from alloclab.cli import compare, compile, diff, doctor, info, record, replay, seal
+from alloclab.cli import compare, compile, diff, doctor, info, phases, record, replay, seal, top
 from alloclab.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Error, exit_code
 
 _DESCRIPTION = """\
@@ -38,7 +38,18 @@ class Verb(Protocol):
     def run(self, arguments: argparse.Namespace) -> int: ...
 
 
-_VERBS: tuple[Verb, ...] = (record, seal, info, diff, replay, compare, compile, doctor)
+_VERBS: tuple[Verb, ...] = (
+    record,
+    seal,
+    info,
+    top,
+    phases,
+    diff,
+    replay,
+    compare,
+    compile,
+    doctor,
+)
 
 
 class OneLineParser(argparse.ArgumentParser):

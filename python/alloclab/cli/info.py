@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +84,21 @@ def describe_briefly(trace: Trace) -> str:
     return "\n  ".join([str(trace.path), *str(trace.summary()).splitlines()])
 
 
+def _decoded(trace: Trace) -> Iterator[str]:
+    """Yields what only the whole trace tells."""
+    try:
+        yield str(trace.lifetimes())
+    except NotMeasured as reason:
+        yield f"lifetimes: not measured: {reason}"
+    if trace.summary()["scopes"]:
+        kinds = Counter(trace.scopes()["kind"].tolist())
+        counts = [f"{count:,} {trace.names[kind]}" for kind, count in kinds.most_common()]
+        yield f"scopes by kind: {', '.join(counts)}"
+
+
 def describe(trace: Trace) -> str:
     """Returns what there is to say of a trace as text: its path, its counts, where it came from."""
-    lines = [describe_briefly(trace)]
+    lines = [describe_briefly(trace), *_decoded(trace)]
     try:
         share = format_ratio(trace.uncertain_touched_ratio)
         lines.append(f"{share} of the large blocks' resident pages may never have been touched")

@@ -54,8 +54,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redact", action="store_true", help="keep hashes in place of paths and arguments"
     )
+    parser.add_argument(
+        "--gcc-phases",
+        action="store_true",
+        help="make a compile by GCC tell its phases, passes and functions as scopes",
+    )
+    parser.add_argument(
+        "--frame-on",
+        type=_names,
+        default=(),
+        metavar="NAME[,NAME]",
+        help="each call of such a function ends a frame: usleep, poll, SDL_GL_SwapWindow, ...",
+    )
+    parser.add_argument(
+        "--scope-on",
+        type=_names,
+        default=(),
+        metavar="NAME[,NAME]",
+        help="each activation of such a function is a scope",
+    )
+    parser.add_argument(
+        "--mark-output",
+        metavar="REGEX",
+        help="a line the program prints that matches is a mark; with a group named scope it begins "
+        "a phase, named frame or turn it ends one",
+    )
+    parser.add_argument(
+        "--sites",
+        metavar="none|caller|stack[:N]",
+        help="where allocations come from: their caller, or so many frames of the stack",
+    )
+    parser.add_argument(
+        "--edges",
+        metavar="none|frame|phase|N",
+        help="look which block refers to which at each end of a frame or phase, or every N events",
+    )
     add_json(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,6 +110,12 @@ def run(arguments: argparse.Namespace) -> int:
             duration=arguments.duration,
             max_bytes=arguments.max_bytes,
             redact=arguments.redact,
+            gcc_phases=arguments.gcc_phases,
+            frame_on=arguments.frame_on,
+            scope_on=arguments.scope_on,
+            mark_output=arguments.mark_output,
+            sites=arguments.sites,
+            edges=arguments.edges,
         )
     for warning in capture.warnings:
         print(f"alloclab: warning: {warning}", file=sys.stderr)

@@ -18,7 +18,13 @@ from alloclab.compile.compiler import Compiler, find_compiler
 from alloclab.compile.diagnostics import compile_error, read_diagnostics
 from alloclab.errors import CompileError, UsageError
 
-__all__ = ["DEFAULT_TIMEOUT_S", "STANDARD_FLAGS", "compile_library"]
+__all__ = [
+    "DEFAULT_TIMEOUT_S",
+    "STANDARD_FLAGS",
+    "compile_library",
+    "read_dependencies",
+    "run_compiler",
+]
 
 # Optimised and without `assert`, as every allocator it is measured beside.
 STANDARD_FLAGS = (
@@ -68,7 +74,7 @@ def compile_library(
     if library is None:
         with tempfile.TemporaryDirectory(prefix="compile-", dir=cache.folder()) as work:
             made, needed = Path(work) / "plugin.so", Path(work) / "plugin.d"
-            _run(
+            run_compiler(
                 [*words, "-MMD", "-MF", str(needed), "-MT", "plugin", "-o", str(made)],
                 whole,
                 name,
@@ -133,7 +139,15 @@ def _key(whole: str, words: Sequence[str], compiler: Compiler) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _run(words: Sequence[str], text: str, name: str, folder: Path, timeout_s: float) -> None:
+def run_compiler(
+    words: Sequence[str], text: str, name: str, folder: Path, timeout_s: float
+) -> None:
+    """Runs a compiler in a folder, with the source on its standard input.
+
+    Raises:
+        CompileError: the source does not compile, or not within `timeout_s`.
+        UsageError: the compiler cannot be started.
+    """
     try:
         ended = subprocess.run(
             words,

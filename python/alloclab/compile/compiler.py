@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alloclab.errors import NotInstalled, UsageError
@@ -23,6 +24,11 @@ class Compiler:
 
     words: tuple[str, ...]
     identity: str
+
+    @property
+    def is_gcc(self) -> bool:
+        """Whether it is GCC, under whatever name."""
+        return "clang" not in self.identity and "Free Software Foundation" in self.identity
 
     def plain_flags(self) -> list[str]:
         """Returns what makes it write errors without colours and pictures of the source."""
@@ -48,9 +54,21 @@ def find_compiler() -> Compiler:
         if usual is None:
             raise NotInstalled("a C++ compiler", _INSTALL)
         words = [usual]
+    if shutil.which(words[0]) is None:
+        raise NotInstalled(f"the C++ compiler that CXX names, {words[0]!r},", _INSTALL)
+    return identify(words)
+
+
+def identify(words: Sequence[str]) -> Compiler:
+    """Returns a compiler that is called by these words: a program, and arguments if any.
+
+    Raises:
+        NotInstalled: there is no such program.
+        UsageError: it does not say its version.
+    """
     path = shutil.which(words[0])
     if path is None:
-        raise NotInstalled(f"the C++ compiler that CXX names, {words[0]!r},", _INSTALL)
+        raise NotInstalled(f"the compiler {words[0]!r}", _INSTALL)
     stat = os.stat(path)  # noqa: PTH116 - a name as the search gave it
     return _ask(tuple(words), path, stat.st_mtime_ns, stat.st_size)
 

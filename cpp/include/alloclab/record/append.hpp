@@ -66,7 +66,8 @@ private:
     Lane* lane_;
 };
 
-// Forgets the lane's window without a word into it: in a forked child it is the parent's.
+// Forgets the lane's window without a word into it: in a forked child it is the parent's. Where the
+// fork came from a handler that interrupted the recorder, the lane's code is let go on to its end.
 void leave_window(Lane& lane);
 
 // Appends one event that holds no delta.

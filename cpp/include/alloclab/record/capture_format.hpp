@@ -85,7 +85,7 @@ struct FileHeader {
     std::uint32_t is_address_random;      // personality without ADDR_NO_RANDOMIZE
     std::uint32_t has_huge_pages;         // transparent huge pages not disabled for the process
     std::uint64_t static_anonymous_bytes; // data, bss and main stack at the end; 0: not seen
-    std::uint64_t lost_names; // times that a name was new and the recorder's table of them full
+    std::uint64_t lost_names;  // times that a name was new and the recorder's table of them full
     std::uint64_t cut_stacks;  // distinct stacks that end where the thread's stack did not
     std::uint64_t lost_frames; // times that a frame was new and its thread's table full
 };

@@ -6,6 +6,7 @@
 
 #include <alloclab/base/bits.hpp>
 #include <alloclab/record/capture_format.hpp>
+#include <alloclab/record/fork_page.hpp>
 #include <alloclab/record/varint.hpp>
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct Lane {
     std::uint64_t last_granule; // address / 16 of the last delta-coded event
     volatile bool is_busy;      // a signal handler that finds it set takes the other lane
     bool is_timed;              // each event carries a clock
+    bool is_stale; // in a child forked by a handler that interrupted the recorder: the parent's
     unsigned char* block_end;
     unsigned char* window;
     unsigned char* window_end;
@@ -77,7 +79,7 @@ bool append_timed(Lane& lane, std::uint64_t granule, const capture::Word& word);
 template <std::uint64_t delta_max = capture::short_delta_max, class Encode>
 inline bool append_short(std::uint64_t granule, Encode encode) {
     Lane& lane = thread_lanes.own;
-    if (__builtin_expect(lane.is_busy, false))
+    if (__builtin_expect(lane.is_busy || !fork_page.is_ours, false))
         return false;
     lane.is_busy = true;
     compiler_barrier();
@@ -109,8 +111,8 @@ inline bool append_short_at(std::uint32_t& site, std::uint64_t granule, Encode e
     compiler_barrier();
     unsigned char* const cursor = lane.cursor;
     const capture::Word place = capture::varint_word(site);
-    const std::uint64_t bits =
-        place.bits << 8 | static_cast<std::uint64_t>(capture::Code::site) << 1;
+    const std::uint64_t bits = place.bits << 8 | static_cast<std::uint64_t>(capture::Code::site)
+                                                     << 1;
     const unsigned bytes = 1 + place.bytes;
     const std::uint64_t delta = granule_delta(granule, lane.last_granule);
     bool is_appended = false;
@@ -140,7 +142,7 @@ inline bool append_short_at(std::uint32_t& site, std::uint64_t granule, Encode e
 // Appends an event that is a code and nothing else, as append_short() does.
 inline bool append_code(capture::Code code) {
     Lane& lane = thread_lanes.own;
-    if (__builtin_expect(lane.is_busy, false))
+    if (__builtin_expect(lane.is_busy || !fork_page.is_ours, false))
         return false;
     lane.is_busy = true;
     compiler_barrier();

@@ -19,7 +19,7 @@ namespace alloclab::record {
 struct Module {
     std::uintptr_t begin;
     std::uintptr_t end;
-    std::uintptr_t bias; // address - bias is the object's own virtual address
+    std::uintptr_t bias;                // address - bias is the object's own virtual address
     const unsigned char* unwind_header; // .eh_frame_hdr, or null
     std::size_t unwind_header_bytes;
     const unsigned char* build_id;

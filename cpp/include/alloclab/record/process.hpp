@@ -4,6 +4,7 @@
 // The one capture of this process: its file, its header page and the windows handed to lanes.
 
 #include <alloclab/record/capture_format.hpp>
+#include <alloclab/record/fork_page.hpp>
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/system_call.hpp>
 
@@ -12,15 +13,13 @@
 
 namespace alloclab::record {
 
-enum class Phase : std::uint32_t { fresh, opening, active, stopped, off };
-
 struct Process {
-    Phase phase;
     std::uint32_t generation;  // one more in each forked child
     std::uint32_t process_id;  // of the process whose memory this is, not of a vfork child
     std::uint32_t forked_from; // kept for the header
     bool has_threads;          // events carry clocks
     bool can_read_cycles;
+    bool has_capture; // and fork_page said so: a child that finds the page wiped knows what it is
     Lane* first_lane; // of the first thread, which must learn that it is no longer alone
     int fd;
     std::uint64_t device;
@@ -36,7 +35,13 @@ struct Process {
 extern Process process;
 
 inline bool is_recording() {
-    return process.phase == Phase::active;
+    return fork_page.phase == Phase::active;
+}
+
+// Whether this is a child that was made without a word to the recorder: the capture and the lanes
+// are its parent's, and enter_forked_child() is due.
+inline bool is_unnoticed_child() {
+    return process.has_capture && !fork_page.is_ours;
 }
 
 // Opens the capture on the first call. Returns whether events are recorded.

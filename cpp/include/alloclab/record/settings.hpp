@@ -14,6 +14,7 @@ inline constexpr char preload_variable[] = "LD_PRELOAD";
 struct Settings {
     char directory[3072]; // where captures go: an absolute path
     char library[1024];   // this library's path, to be preloaded into further images
+    bool is_beside_library;
 };
 
 // Reads the environment, on the first call only.

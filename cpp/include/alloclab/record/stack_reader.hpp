@@ -38,6 +38,9 @@ public:
                look(address);
     }
 
+    // Whether all that was read lay on the thread's own stack.
+    bool is_own() const { return top_ == own_.top && !has_left_own_; }
+
     static std::uintptr_t load(std::uintptr_t address) {
         return *reinterpret_cast<const std::uintptr_t*>(address);
     }
@@ -48,6 +51,7 @@ private:
     OwnStack& own_;
     std::uintptr_t low_ = 0;
     std::uintptr_t top_ = 0;
+    bool has_left_own_ = false;
 };
 
 } // namespace alloclab::record

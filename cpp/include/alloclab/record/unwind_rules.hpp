@@ -22,7 +22,7 @@ enum class RuleKind : std::uint8_t {
 
 enum class SavedRbp : std::uint8_t { nowhere, at_cfa, at_rbp };
 
-struct Rule {
+struct alignas(8) Rule { // loaded and stored as one word
     std::int32_t cfa_offset;
     std::int16_t rbp_offset;
     SavedRbp rbp; // nowhere: it still holds the caller's

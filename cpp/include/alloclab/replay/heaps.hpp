@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/alloc/any_allocator.hpp>
 #include <alloclab/alloc/concept.hpp>
+#include <alloclab/alloc/table_of.hpp>
 #include <alloclab/base/bits.hpp>
 #include <alloclab/replay/kernel.hpp>
 
@@ -11,6 +13,7 @@
 #include <cstring>
 #include <malloc.h>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,7 +21,8 @@ namespace alloclab {
 
 // A heap is what a kernel replays on: it defines what a slot of the table holds (a default one is
 // an empty slot, `block(slot)` its pointer) and the calls on it. Each call returns the block or
-// null and leaves the slot as it was when it fails.
+// null and leaves the slot as it was when it fails. A heap that several threads may call says so:
+// `is_per_thread`, each has one of its own over the same allocator, or `is_thread_safe()`.
 
 // The process's malloc, whoever provides it: out of line and unsized.
 class MallocHeap {
@@ -26,6 +30,7 @@ public:
     using Slot = void*;
     static constexpr std::string_view call_path = "malloc";
     static constexpr bool has_memory = true;
+    static constexpr bool is_per_thread = true;
 
     static void* block(const Slot& slot) { return slot; }
     // What malloc owes a block of so many bytes: enough for whatever fits.
@@ -58,6 +63,7 @@ public:
     using Slot = void*;
     static constexpr std::string_view call_path = "none";
     static constexpr bool has_memory = false;
+    static constexpr bool is_per_thread = true;
 
     static void* block(const Slot& slot) { return slot; }
     static std::size_t least_alignment(std::size_t) { return 1; }
@@ -89,6 +95,17 @@ public:
     template <class... Arguments>
     explicit OwnHeap(Arguments&&... arguments)
         : allocator_(std::forward<Arguments>(arguments)...) {}
+
+    // False at compile time where the type already says so.
+    static constexpr bool may_be_thread_safe =
+        is_thread_safe_type<A>() || std::is_same_v<A, AnyAllocator>;
+    bool is_thread_safe() const {
+        if constexpr (std::is_same_v<A, AnyAllocator>) {
+            return allocator_.is_thread_safe();
+        } else {
+            return is_thread_safe_type<A>();
+        }
+    }
 
     static void* block(const Slot& slot) { return slot.at; }
     static std::size_t least_alignment(std::size_t) { return default_alignment; }
@@ -151,6 +168,30 @@ protected:
 
 private:
     A allocator_;
+};
+
+// A heap that is another kernel's: what each thread of a parallel replay calls.
+template <class Heap> class SharedHeap {
+public:
+    using Slot = typename Heap::Slot;
+    static constexpr std::string_view call_path = Heap::call_path;
+    static constexpr bool has_memory = Heap::has_memory;
+
+    explicit SharedHeap(Heap& heap) : heap_(heap) {}
+
+    static void* block(const Slot& slot) { return Heap::block(slot); }
+    static std::size_t least_alignment(std::size_t size) { return Heap::least_alignment(size); }
+    void* allocate(Slot& slot, std::size_t size) { return heap_.allocate(slot, size); }
+    void* allocate_zero(Slot& slot, std::size_t size) { return heap_.allocate_zero(slot, size); }
+    void* allocate_aligned(Slot& slot, std::size_t size, std::size_t alignment) {
+        return heap_.allocate_aligned(slot, size, alignment);
+    }
+    void* reallocate(Slot& slot, std::size_t size) { return heap_.reallocate(slot, size); }
+    void deallocate(Slot& slot) { heap_.deallocate(slot); }
+    void free_null() { heap_.free_null(); }
+
+private:
+    Heap& heap_;
 };
 
 } // namespace alloclab

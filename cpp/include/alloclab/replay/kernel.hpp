@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/replay/lane.hpp>
 #include <alloclab/replay/program.hpp>
 #include <alloclab/replay/program_builder.hpp>
 
@@ -27,6 +28,16 @@ struct ReplayCounts {
     std::uint64_t peak_block_live_bytes = 0;
     std::uint64_t block_live_bytes_at_peak_requested = 0;
     std::uint64_t block_total_bytes = 0;
+
+    // Adds what another thread of the same replay counted; what Measure::blocks gives needs an
+    // order of all.
+    void add(const ReplayCounts& other) {
+        failed_allocations += other.failed_allocations;
+        failed_bytes += other.failed_bytes;
+        damaged_blocks += other.damaged_blocks;
+        misaligned_blocks += other.misaligned_blocks;
+        checked_blocks += other.checked_blocks;
+    }
 };
 
 using NamedCount = std::pair<std::string, std::uint64_t>;
@@ -46,7 +57,7 @@ struct PlacedBlock {
     std::uint64_t usable_bytes = 0;
 };
 
-// Replays programs on one heap, one event after the other on the calling thread.
+// Replays programs on one heap: one event after the other on the calling thread, or by lanes.
 class Kernel {
 public:
     virtual ~Kernel() = default;
@@ -66,10 +77,12 @@ public:
     // With Measure::placement: what was given since the last time, in order.
     virtual std::vector<PlacedBlock> take_placed() { return {}; }
 
-    const ReplayCounts& counts() const { return counts_; }
+    virtual const ReplayCounts& counts() const = 0;
 
-protected:
-    ReplayCounts counts_;
+    // A lane for a thread of a parallel replay: on this kernel's heap and table of blocks, which
+    // outlive it, with counts of its own. Null where threads cannot share the heap, or what is
+    // measured.
+    virtual std::unique_ptr<Lane> make_lane(std::uint32_t thread) = 0;
 };
 
 // An option of an allocator, as text.

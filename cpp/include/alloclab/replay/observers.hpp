@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace alloclab {
 // What a kernel does at each block beside the calls, as a block put into it at compile time.
 struct ObserveNothing {
     void reserve(std::uint32_t) {}
+    ObserveNothing for_thread(std::uint32_t) const { return {}; }
     void refused(std::uint32_t) {}
     template <class Heap> void born(Heap&, std::uint32_t, void*, std::size_t, ReplayCounts&) {}
     template <class Heap> void dies(Heap&, std::uint32_t, void*, ReplayCounts&) {}
@@ -75,14 +77,20 @@ private:
 
 // Writes the slot's number and a count into both ends of a block, and looks for them at its end: an
 // allocator that hands out overlapping blocks, or loses contents on realloc, is found; so is one
-// whose blocks are not aligned as asked.
+// whose blocks are not aligned as asked. Copies share the table of stamps: a block may end on
+// another thread than the one that got it.
 struct ObserveStamps {
-    void reserve(std::uint32_t slots) { stamps_.resize(slots); }
+    void reserve(std::uint32_t slots) { stamps_->resize(slots); }
+    ObserveStamps for_thread(std::uint32_t thread) const {
+        ObserveStamps copy = *this;
+        copy.serial_ = std::uint64_t{thread} << 40;
+        return copy;
+    }
     void refused(std::uint32_t) {}
 
     template <class Heap>
     void born(Heap&, std::uint32_t slot, void* block, std::size_t size, ReplayCounts&) {
-        Stamp& stamp = stamps_[slot];
+        Stamp& stamp = (*stamps_)[slot];
         stamp = {size, (std::uint64_t{slot} << 32) ^ (++serial_ * 0x9e3779b97f4a7c15ull)};
         const std::size_t bytes = size < sizeof stamp.value ? size : sizeof stamp.value;
         std::memcpy(static_cast<char*>(block) + size - bytes, &stamp.value, bytes);
@@ -97,7 +105,7 @@ struct ObserveStamps {
         if (block == nullptr) {
             return;
         }
-        const Stamp& stamp = stamps_[slot];
+        const Stamp& stamp = (*stamps_)[slot];
         const std::size_t bytes = stamp.size < sizeof stamp.value ? stamp.size : sizeof stamp.value;
         bool is_intact = std::memcmp(block, &stamp.value, bytes) == 0;
         if (stamp.size >= 2 * sizeof stamp.value) {
@@ -110,7 +118,7 @@ struct ObserveStamps {
 
     // After a realloc to `size`, the front must still hold the old stamp.
     void moved(std::uint32_t slot, void* block, std::size_t size, ReplayCounts& counts) {
-        const Stamp& stamp = stamps_[slot];
+        const Stamp& stamp = (*stamps_)[slot];
         std::size_t bytes = stamp.size < size ? stamp.size : size;
         bytes = bytes < sizeof stamp.value ? bytes : sizeof stamp.value;
         counts.damaged_blocks += std::memcmp(block, &stamp.value, bytes) != 0;
@@ -121,7 +129,7 @@ private:
         std::size_t size = 0;
         std::uint64_t value = 0;
     };
-    std::vector<Stamp> stamps_;
+    std::shared_ptr<std::vector<Stamp>> stamps_ = std::make_shared<std::vector<Stamp>>();
     std::uint64_t serial_ = 0;
 };
 

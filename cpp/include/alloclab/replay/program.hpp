@@ -41,11 +41,20 @@ struct SamplePoint {
     std::uint64_t allocated_bytes = 0; // so far, reallocations by their growth
 };
 
+// From an event and an op on, until the next of these, everything is one thread's.
+struct ThreadRun {
+    std::uint64_t event = 0; // of the trace
+    std::size_t op = 0;
+    std::uint32_t thread = 0; // as recorded
+};
+
 // A batch of a trace, decoded.
 struct Program {
     OpBuffer ops;
     std::vector<WideOp> wide;
     std::vector<SamplePoint> samples;
+    std::vector<ThreadRun> runs; // where threads are asked for
+    std::uint64_t end_event = 0; // of the trace; likewise
 };
 
 } // namespace alloclab

@@ -29,6 +29,7 @@ public:
         std::uint64_t samples =
             0; // evenly spaced sample points, beside those at new peaks; 0: none
         bool is_peak_sampled = true; // false leaves out those at new peaks
+        bool has_threads = false;    // notes whose each event is
         std::uint64_t stop_after_events = ~std::uint64_t{0};
         std::uint64_t batch_events = std::uint64_t{1} << 24;
     };
@@ -62,6 +63,7 @@ private:
 
     void add_chunk(const ChunkColumns& chunk);
     void add(const Event& event, const ChunkColumns& chunk);
+    void note_thread(std::uint32_t thread);
     void add_allocation(const Event& event);
     void add_reallocation(const Event& event, const ChunkColumns& chunk);
     void add_free(const Event& event, const ChunkColumns& chunk);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/replay/crew.hpp>
 #include <alloclab/replay/kernel.hpp>
+#include <alloclab/replay/program_splitter.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -11,10 +13,18 @@
 
 namespace alloclab {
 
+// How the threads of a trace are replayed.
+enum class ReplayOrder : std::uint8_t {
+    exact,    // the recorded order of all events, on one thread
+    parallel, // each thread as one, together only where an object crosses threads
+};
+
 // One measurement: one trace, one heap, in this process, once.
 struct SessionConfig {
     std::string trace;
     KernelConfig kernel;
+    ReplayOrder order = ReplayOrder::exact;
+    std::uint64_t max_distance = default_max_distance; // parallel: in events, between threads
     bool is_mapped = false;
     std::uint64_t samples = 2000;
     std::uint64_t stop_after_events = ~std::uint64_t{0};
@@ -25,6 +35,8 @@ struct SessionConfig {
     std::function<void(std::span<const PlacedBlock>)> placed;
 };
 
+// In parallel order `event` is where the recorded order is cut; what is live then is the trace's, and
+// other threads may be up to the distance bound away from it.
 struct TimelinePoint {
     std::uint64_t event = 0;
     std::uint64_t requested_live_bytes = 0;
@@ -52,13 +64,16 @@ struct SessionResult {
     std::uint64_t peak_requested_event = 0;
     std::uint64_t peak_touched_live_bytes = 0;
     ReplayCounts counts;
+    CrewCounts crew; // parallel order; so are the next two, as ProgramSplitter says
+    std::uint64_t ordered_ops = 0;
+    std::uint64_t longest_chain_ops = 0;
     std::vector<NamedCount> stats;
     std::vector<TimelinePoint> timeline; // Measure::timeline, Measure::blocks
 };
 
 // Decodes and replays the trace. The caller has pinned the process and switched off address
 // randomisation and huge pages.
-// Throws: TraceError, SystemError, Error.
+// Throws: TraceError, SystemError, Error; NotMeasuredError for what the order or the heap cannot.
 SessionResult run_session(const SessionConfig& config);
 
 } // namespace alloclab

@@ -31,6 +31,7 @@ struct CaptureHeader {
     std::vector<std::string> arguments;
     bool has_cut_arguments{};
     std::uint64_t start_wall_ns{};
+    std::uint64_t start_monotonic_ns{};
     std::uint64_t duration_ns{}; // to the latest reading of the clock
     std::uint64_t page_bytes{};
     std::string allocator_object; // the path of what provided malloc
@@ -41,6 +42,9 @@ struct CaptureHeader {
     std::uint32_t stop_errno{};
     std::uint64_t lost_events{};
     std::uint64_t untracked_blocks{}; // large blocks without touched events
+    std::uint64_t lost_names{};       // beyond the recorder's table
+    std::uint64_t cut_stacks{};       // distinct stacks that could not be followed to their end
+    std::uint64_t lost_frames{};      // beyond a thread's table: their calls have no site
     bool has_own_malloc{};            // the program brings its own malloc: nothing could be seen
     bool is_redacted{};
     bool is_address_random{};

@@ -31,8 +31,8 @@ public:
     // names and the call stacks to the writer. `symbolize` may be empty.
     TraceSummary finish(const Symbolizer& symbolize = {});
 
-    // For names that come from elsewhere than the capture.
-    CaptureNames& names() { return names_; }
+    // Takes a mark or scope_enter whose names come from elsewhere than the capture.
+    void append_named(const RawEvent& event, std::string_view kind, std::string_view name);
 
 private:
     // A capture is untrusted: no table is sized by a thread number beyond this.
@@ -65,9 +65,9 @@ private:
     void touched_death(const RawEvent& event);
     void footprint(const RawEvent& event);
     void append_marker(const RawEvent& event);
-    void enter_scope(const RawEvent& event);
+    void enter_scope(const RawEvent& event, std::uint64_t kind, std::uint64_t name);
     void exit_scope(const RawEvent& event);
-    void mark(const RawEvent& event);
+    void mark(const RawEvent& event, std::uint64_t name);
     void set_tag(const RawEvent& event);
     void write_scope_event(EventKind kind, const RawEvent& event);
     void reference(const RawEvent& event);

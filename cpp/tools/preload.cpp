@@ -36,8 +36,9 @@ void* (*real_calloc)(std::size_t, std::size_t) = first_calloc;
 void (*real_free)(void*) = first_free;
 void* (*real_realloc)(void*, std::size_t) = first_realloc;
 
-// Whether sites or edges are recorded: then allocations take a longer way.
-bool is_watched;
+// Whether sites or edges are recorded: then allocations take a longer way. The first one does so
+// too, which finds out.
+bool is_watched = true;
 void (*unwatched_free)(void*);
 
 void watched_free(void* p) {
@@ -228,7 +229,8 @@ void* reallocate(void* old, std::size_t size) {
     return p;
 }
 
-// Functions of their own, entered by a jump, so that the way that watches nothing keeps no frame pointer.
+// Functions of their own, entered by a jump, so that the way that watches nothing keeps no frame
+// pointer.
 [[gnu::noinline]] void* watched_malloc(std::size_t size) {
     void* const p = real_malloc(size);
     note_site(__builtin_frame_address(0));

@@ -185,8 +185,9 @@ WordId find_block(std::uintptr_t address) {
     while (bits == 0 && group > page_first)
         bits = chunk->starts[--group];
     const WordId id =
-        bits != 0 ? id_of(number, group * 64 + 63 - static_cast<std::size_t>(std::countl_zero(bits)))
-                  : chunk->covering[word / 512];
+        bits != 0
+            ? id_of(number, group * 64 + 63 - static_cast<std::size_t>(std::countl_zero(bits)))
+            : chunk->covering[word / 512];
     if (id == 0)
         return 0;
     const std::uint32_t size = chunk_of(id).sizes[id & (chunk_words - 1)] & size_mask;

@@ -15,8 +15,8 @@ namespace alloclab::record {
 
 namespace {
 
-// A word outside the heap that has pointed into a block. Its place in the table of slots is found by
-// its address; its number is the count of those before it.
+// A word outside the heap that has pointed into a block. Its place in the table of slots is found
+// by its address; its number is the count of those before it.
 struct Root {
     std::uintptr_t address; // 0: none
     std::uint32_t number;
@@ -79,8 +79,8 @@ void search_word(std::uintptr_t address, std::uintptr_t word) {
 // Lists the written private mappings of files, and what lies right behind them (bss): not ours.
 void list_data() {
     const auto own = reinterpret_cast<std::uintptr_t>(&process);
-    const long maps =
-        system_call(SYS_openat, AT_FDCWD, address_argument("/proc/self/maps"), O_RDONLY | O_CLOEXEC);
+    const long maps = system_call(SYS_openat, AT_FDCWD, address_argument("/proc/self/maps"),
+                                  O_RDONLY | O_CLOEXEC);
     MapsParser parser;
     std::uint64_t object_end = 0;
     char text[1024];
@@ -109,9 +109,9 @@ void list_data() {
 void search_roots(const void* frame_address, unsigned char* buffer, std::size_t buffer_bytes,
                   std::size_t (*read)(std::uintptr_t from, std::size_t bytes)) {
     if (tables == nullptr)
-        tables = static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
-                                                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                                                 0));
+        tables =
+            static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
+                                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (tables == nullptr)
         return;
     ++tables->epoch;

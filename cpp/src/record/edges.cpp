@@ -61,7 +61,8 @@ void search_word(const Holder& holder, std::uintptr_t place, std::uintptr_t word
 // Memory that cannot be read refers to nothing.
 void search_block(const Holder& holder, std::size_t size) {
     for (std::size_t done = 0; done + 8 <= size;) {
-        const std::size_t wanted = size - done < read_bytes ? (size - done) & ~std::size_t{7} : read_bytes;
+        const std::size_t wanted =
+            size - done < read_bytes ? (size - done) & ~std::size_t{7} : read_bytes;
         const std::size_t got = read_memory(holder.begin + done, wanted);
         if (got < wanted)
             std::memset(bytes_read + got, 0, wanted - got);

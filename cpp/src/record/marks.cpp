@@ -90,7 +90,8 @@ std::uint64_t enter(LaneHold& hold, std::uint32_t kind, const char* name, bool e
     const std::uint32_t name_id = intern_name(hold, name);
     if (kind == no_name || name_id == no_name)
         return 0;
-    const OpenScope scope{__atomic_add_fetch(&last_scope, 1, __ATOMIC_RELAXED), kind, name_id, ends_epoch};
+    const OpenScope scope{__atomic_add_fetch(&last_scope, 1, __ATOMIC_RELAXED), kind, name_id,
+                          ends_epoch};
     if (!append_enter(hold, scope))
         return 0;
     keep(scope);

@@ -12,14 +12,15 @@ namespace alloclab::record {
 
 inline constexpr unsigned chunk_shift = 22;
 inline constexpr std::size_t chunk_words = std::size_t{1} << (chunk_shift - 3);
-inline constexpr std::size_t most_chunks = 8191; // 32 GiB of heap
+inline constexpr std::size_t most_chunks = 8191;  // 32 GiB of heap
 inline constexpr unsigned shadow_page_shift = 10; // words that a page of either table tells of
 
 // A word by chunk and place in it; 0: none.
 using WordId = std::uint32_t;
 
 // An entry of `sizes`: 0 no block begins here; otherwise its bytes plus one, and two claims.
-inline constexpr std::uint32_t is_fresh = std::uint32_t{1} << 31; // born or moved since the last epoch
+inline constexpr std::uint32_t is_fresh = std::uint32_t{1}
+                                          << 31; // born or moved since the last epoch
 inline constexpr std::uint32_t is_moved = std::uint32_t{1} << 30; // its targets moved along with it
 inline constexpr std::uint32_t size_mask = is_moved - 1;
 

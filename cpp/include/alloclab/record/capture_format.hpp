@@ -91,9 +91,9 @@ struct FileHeader {
     std::uint64_t edge_epochs; // times that live blocks were searched for references
     std::uint64_t edge_words;  // looked at in blocks
     std::uint64_t edge_hits;   // of them, pointing into a live block
-    std::uint64_t edge_chance_hits; // pointing into one had all blocks lain elsewhere
-    std::uint64_t edge_references;  // changes recorded
-    std::uint64_t edge_roots;       // the same of roots
+    std::uint64_t edge_chance_hits;   // pointing into one had all blocks lain elsewhere
+    std::uint64_t edge_references;    // changes recorded
+    std::uint64_t edge_roots;         // the same of roots
     std::uint64_t edge_unseen_blocks; // of a gibibyte and more, oddly placed, beyond the tables
 };
 static_assert(sizeof(FileHeader) <= text_offset);

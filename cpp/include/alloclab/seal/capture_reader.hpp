@@ -62,7 +62,7 @@ struct CaptureHeader {
     bool has_huge_pages{};
     std::uint64_t static_anonymous_bytes{}; // data, bss and main stack at the end; 0: not seen
     CapturedEdges edges;
-    std::string exec_target;                // where stop_reason is "exec"
+    std::string exec_target; // where stop_reason is "exec"
     std::vector<CapturedImage> images;
     std::uint64_t uncounted_images{}; // beyond the table
 };

@@ -50,8 +50,8 @@ Wanted look_through(char* const* entries) {
 
 // Whether the next image's recorder will find its folder. One that lies beside it is found by that.
 bool is_folder_known(const char* directory) {
-    return directory != nullptr &&
-           (settings().is_beside_library || std::strcmp(directory, settings().directory) == 0);
+    return directory != nullptr && (settings().is_beside_library ||
+                                    std::strcmp(directory, settings().directory) == 0);
 }
 
 char* append(char* out, const char* text) {

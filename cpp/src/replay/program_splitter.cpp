@@ -47,7 +47,8 @@ void ProgramSplitter::split(Program& program, ParallelBatch& batch) {
     begin_batch(program, batch);
     for (std::size_t run = 0; run < program.runs.size(); ++run) {
         const bool is_last = run + 1 == program.runs.size();
-        const std::uint64_t end_event = is_last ? program.end_event : program.runs[run + 1].event;
+        const std::uint64_t end_event =
+            is_last ? program.end_event : program.runs[run + 1].event;
         add_run(program.runs[run], is_last ? program.ops.size() : program.runs[run + 1].op);
         const std::uint32_t thread = spans_.number_of(program.runs[run].thread);
         if (spans_[thread].last_event < end_event) {

@@ -109,10 +109,9 @@ private:
             throw NotMeasuredError("parallel order has no order of all blocks: their sizes and "
                                    "places are taken in exact order");
         }
-        parallel_ =
-            std::make_unique<Parallel>(reader_, config_, *kernel_, [this](std::uint32_t number) {
-                take_parallel_sample(number);
-            });
+        parallel_ = std::make_unique<Parallel>(
+            reader_, config_, *kernel_,
+            [this](std::uint32_t number) { take_parallel_sample(number); });
     }
 
     bool is_sampled() const {

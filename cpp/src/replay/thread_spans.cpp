@@ -40,7 +40,8 @@ ThreadSpans::ThreadSpans(TraceReader& reader, std::uint64_t stop_after_events) {
     });
     for (std::uint32_t thread = 0; thread < size(); ++thread) {
         const std::uint32_t started = thread + 1;
-        most_at_once_ = std::max(most_at_once_, started - ended_before(spans_[thread].first_event));
+        most_at_once_ =
+            std::max(most_at_once_, started - ended_before(spans_[thread].first_event));
     }
     if (most_at_once_ > max_threads_at_once) {
         throw NotMeasuredError("the trace has " + std::to_string(most_at_once_) +
@@ -63,10 +64,9 @@ void ThreadSpans::note(std::uint32_t id, std::uint64_t event) {
 }
 
 std::uint32_t ThreadSpans::ended_before(std::uint64_t event) const {
-    const auto found =
-        std::partition_point(by_end_.begin(), by_end_.end(), [&](std::uint32_t thread) {
-            return spans_[thread].last_event < event;
-        });
+    const auto found = std::partition_point(
+        by_end_.begin(), by_end_.end(),
+        [&](std::uint32_t thread) { return spans_[thread].last_event < event; });
     return static_cast<std::uint32_t>(found - by_end_.begin());
 }
 

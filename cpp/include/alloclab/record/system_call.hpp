@@ -46,8 +46,8 @@ inline void unmap_memory(void* p, std::size_t bytes) {
 
 // Puts zeroed memory of this process alone in the place of what is mapped there.
 inline bool cover_with_zeros(void* p, std::size_t bytes) {
-    constexpr int read_write = 3;                 // PROT_READ | PROT_WRITE
-    constexpr int private_fixed_anonymous = 0x32; // MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
+    constexpr int read_write = 3;                  // PROT_READ | PROT_WRITE
+    constexpr int private_fixed_anonymous = 0x32;  // MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
     return !is_error(system_call(SYS_mmap, address_argument(p), static_cast<long>(bytes),
                                  read_write, private_fixed_anonymous, -1, 0));
 }

@@ -18,10 +18,10 @@ namespace alloclab {
 
 // What a parallel replay found out about its threads.
 struct CrewCounts {
-    std::uint64_t threads = 0;          // that were started, the process's own included
-    std::uint64_t processors = 0;       // that they may run on
-    WaitCounts waits;                   // of threads for each other, as the trace orders them
-    std::uint64_t allocator_sleeps = 0; // voluntary context switches beside those
+    std::uint64_t threads = 0;                // that were started, the process's own included
+    std::uint64_t processors = 0;             // that they may run on
+    WaitCounts waits;                         // of threads for each other, as the trace orders them
+    std::uint64_t allocator_sleeps = 0;       // voluntary context switches beside those
     std::uint64_t involuntary_switches = 0;
 };
 

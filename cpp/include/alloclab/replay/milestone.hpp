@@ -43,8 +43,8 @@ inline std::uint64_t voluntary_switches() {
     return static_cast<std::uint64_t>(usage.ru_nvcsw);
 }
 
-// How long the threads of a replay spin before they sleep: long while each has a processor, for
-// then nobody else gains by a sleep, which costs tens of microseconds; else next to nothing.
+// How long the threads of a replay spin before they sleep: long while each has a processor, for then
+// nobody else gains by a sleep, which costs tens of microseconds; else next to nothing.
 class Patience {
 public:
     explicit Patience(std::uint32_t processors) : processors_(processors) {}
@@ -143,8 +143,7 @@ private:
                 return;
             }
             patience.sleep(1);
-            if (::syscall(SYS_futex, &wakes_, FUTEX_WAIT_PRIVATE, wakes, nullptr, nullptr, 0) !=
-                0) {
+            if (::syscall(SYS_futex, &wakes_, FUTEX_WAIT_PRIVATE, wakes, nullptr, nullptr, 0) != 0) {
                 patience.wake(1); // nobody woke it: the count had moved on already
             }
         }

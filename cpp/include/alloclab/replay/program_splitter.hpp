@@ -65,7 +65,7 @@ private:
         std::vector<std::uint32_t> free_slots; // that it freed itself, or that are done with
         std::deque<FreeSlot> returned;         // that others freed, the longest free first
         bool has_ended = false;
-        std::uint64_t chain = 0;        // the longest chain of ops that ends with its latest
+        std::uint64_t chain = 0; // the longest chain of ops that ends with its latest
         std::array<Waited, 8> waited{}; // of the latest waits, by the thread waited for
         std::uint32_t epoch = 0;
         std::uint32_t batch = 0; // that the two above are about

@@ -35,8 +35,8 @@ struct SessionConfig {
     std::function<void(std::span<const PlacedBlock>)> placed;
 };
 
-// In parallel order `event` is where the recorded order is cut; what is live then is the trace's,
-// and other threads may be up to the distance bound away from it.
+// In parallel order `event` is where the recorded order is cut; what is live then is the trace's, and
+// other threads may be up to the distance bound away from it.
 struct TimelinePoint {
     std::uint64_t event = 0;
     std::uint64_t requested_live_bytes = 0;

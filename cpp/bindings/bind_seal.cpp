@@ -65,6 +65,18 @@ py::dict read_capture_header(const std::string& path) {
     result["is_address_random"] = header.is_address_random;
     result["has_huge_pages"] = header.has_huge_pages;
     result["static_anonymous_bytes"] = header.static_anonymous_bytes;
+    if (header.edges.epochs != 0) {
+        py::dict edges;
+        edges["is_conservative"] = true;
+        edges["epochs"] = header.edges.epochs;
+        edges["words"] = header.edges.words;
+        edges["hits"] = header.edges.hits;
+        edges["chance_hits"] = header.edges.chance_hits;
+        edges["references"] = header.edges.references;
+        edges["roots"] = header.edges.roots;
+        edges["unseen_blocks"] = header.edges.unseen_blocks;
+        result["edges"] = edges;
+    }
     result["exec_target"] = to_text(header.exec_target);
     py::list images;
     for (const CapturedImage& image : header.images) {

@@ -5,6 +5,7 @@
 
 #include "preload_errno.hpp"
 
+#include <alloclab/record/edges.hpp>
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/live_blocks.hpp>
 #include <alloclab/record/real_calls.hpp>
@@ -35,6 +36,16 @@ void* (*real_calloc)(std::size_t, std::size_t) = first_calloc;
 void (*real_free)(void*) = first_free;
 void* (*real_realloc)(void*, std::size_t) = first_realloc;
 
+// Whether sites or edges are recorded: then allocations take a longer way. The first one does so
+// too, which finds out.
+bool is_watched = true;
+void (*unwatched_free)(void*);
+
+void watched_free(void* p) {
+    note_death(p);
+    unwatched_free(p);
+}
+
 bool adopt_real_calls() {
     if (is_resolving())
         return false;
@@ -44,6 +55,11 @@ bool adopt_real_calls() {
     real_free = calls.free;
     real_realloc = calls.realloc;
     prepare_sites();
+    prepare_edges();
+    is_watched = has_sites() || has_edges();
+    unwatched_free = calls.free;
+    if (has_edges())
+        real_free = watched_free;
     return true;
 }
 
@@ -89,6 +105,15 @@ void* bootstrap_block(std::size_t size, std::size_t alignment) {
     }
 }
 
+// Adds a block to those searched for references.
+[[gnu::noinline]] void* note_block(void* p, std::size_t size) {
+    if (has_edges() && p != nullptr && !is_bootstrap(p)) {
+        const ErrnoKept kept;
+        note_birth(p, size);
+    }
+    return p;
+}
+
 bool is_multiple_of_8(std::size_t size) {
     return (size & 7) == 0;
 }
@@ -132,7 +157,7 @@ void* move_bootstrap(void* old, std::size_t size) {
         std::memcpy(p, old, bootstrap_bytes_from(old, size));
     if (!is_bootstrap(p))
         note_slowly(Call::malloc, p, size, 0);
-    return p;
+    return note_block(p, size);
 }
 
 void* allocate_by_realloc(Call call, std::size_t size) {
@@ -140,7 +165,7 @@ void* allocate_by_realloc(Call call, std::size_t size) {
     const bool is_short = call == Call::realloc && p != nullptr && is_granule(p);
     if (!is_short || !append_sized(Code::realloc_new, size, granule_of(p), &thread_lanes.site))
         note_slowly(call, p, size, 0);
-    return p;
+    return note_block(p, size);
 }
 
 void* reallocate(void* old, std::size_t size) {
@@ -149,11 +174,16 @@ void* reallocate(void* old, std::size_t size) {
             return coded_delta(static_cast<std::uint64_t>(Code::realloc_begin) << 1, delta);
         }))
         record_realloc_begin(old);
+    const std::uint32_t entry = has_edges() ? note_realloc_begin(old) : 0;
     void* const p = real_realloc(old, size);
     if (p == nullptr || !is_granule(p) ||
         !append_sized(Code::realloc_end, size, granule_of(p), &thread_lanes.site)) {
         const ErrnoKept kept;
         record_realloc_end(p, size, old);
+    }
+    if (has_edges()) {
+        const ErrnoKept kept;
+        note_realloc_end(p, size, old, entry);
     }
     return p;
 }
@@ -199,30 +229,32 @@ void* reallocate(void* old, std::size_t size) {
     return p;
 }
 
-// Functions of their own, entered by a jump, so that the way without sites keeps no frame pointer.
-[[gnu::noinline]] void* malloc_at_site(std::size_t size) {
+// Functions of their own, entered by a jump, so that the way that watches nothing keeps no frame
+// pointer.
+[[gnu::noinline]] void* watched_malloc(std::size_t size) {
     void* const p = real_malloc(size);
     note_site(__builtin_frame_address(0));
-    return note_malloc(p, size, &thread_lanes.site);
+    return note_block(note_malloc(p, size, &thread_lanes.site), size);
 }
 
-[[gnu::noinline]] void* calloc_at_site(std::size_t count, std::size_t size) {
+[[gnu::noinline]] void* watched_calloc(std::size_t count, std::size_t size) {
     void* const p = real_calloc(count, size);
     note_site(__builtin_frame_address(0));
-    return note_calloc(p, product(count, size), &thread_lanes.site);
+    return note_block(note_calloc(p, product(count, size), &thread_lanes.site),
+                      product(count, size));
 }
 
 } // namespace
 
 ALLOCLAB_ENTRY void* malloc(std::size_t size) {
-    if (has_sites())
-        return malloc_at_site(size);
+    if (__builtin_expect(is_watched, false))
+        return watched_malloc(size);
     return note_malloc(real_malloc(size), size, nullptr);
 }
 
 ALLOCLAB_ENTRY void* calloc(std::size_t count, std::size_t size) {
-    if (has_sites())
-        return calloc_at_site(count, size);
+    if (__builtin_expect(is_watched, false))
+        return watched_calloc(count, size);
     return note_calloc(real_calloc(count, size), product(count, size), nullptr);
 }
 
@@ -265,6 +297,8 @@ ALLOCLAB_ENTRY int posix_memalign(void** out, std::size_t alignment, std::size_t
     note_site(__builtin_frame_address(0));
     const int result = real_calls().posix_memalign(out, alignment, size);
     note_slowly(Call::posix_memalign, result == 0 ? *out : nullptr, size, alignment);
+    if (result == 0)
+        note_block(*out, size);
     return result;
 }
 
@@ -272,26 +306,26 @@ ALLOCLAB_ENTRY void* aligned_alloc(std::size_t alignment, std::size_t size) {
     note_site(__builtin_frame_address(0));
     void* const p = real_calls().aligned_alloc(alignment, size);
     note_slowly(Call::aligned_alloc, p, size, alignment);
-    return p;
+    return note_block(p, size);
 }
 
 ALLOCLAB_ENTRY void* memalign(std::size_t alignment, std::size_t size) {
     note_site(__builtin_frame_address(0));
     void* const p = real_calls().memalign(alignment, size);
     note_slowly(Call::memalign, p, size, alignment);
-    return p;
+    return note_block(p, size);
 }
 
 ALLOCLAB_ENTRY void* valloc(std::size_t size) {
     note_site(__builtin_frame_address(0));
     void* const p = real_calls().valloc(size);
     note_slowly(Call::valloc, p, size, 4096);
-    return p;
+    return note_block(p, size);
 }
 
 ALLOCLAB_ENTRY void* pvalloc(std::size_t size) {
     note_site(__builtin_frame_address(0));
     void* const p = real_calls().pvalloc(size);
     note_slowly(Call::pvalloc, p, size, 4096);
-    return p;
+    return note_block(p, size);
 }

@@ -4,6 +4,7 @@
 // call malloc and free, where they are recorded; an allocator that brings its own (jemalloc,
 // mimalloc, tcmalloc) serves them past its malloc, so that they are recorded here.
 
+#include <alloclab/record/edges.hpp>
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
@@ -51,8 +52,11 @@ void* allocate(Next<void*(std::size_t, Extra...)>& next, const char* name, std::
         return alignment == 0 ? malloc(size) : aligned_alloc(alignment, size);
     const unsigned char* const before = event_position();
     void* const p = next.function(size, extra...);
-    if (next.is_allocators && event_position() == before)
+    if (next.is_allocators && event_position() == before) {
         record_allocation(alignment == 0 ? Call::malloc : Call::aligned_alloc, p, size, alignment);
+        if (has_edges())
+            note_birth(p, size);
+    }
     return p;
 }
 
@@ -73,6 +77,8 @@ void* allocate_at_site(const void* frame_address, Next<void*(std::size_t, Extra.
 
 void record_delete(void* p) {
     p == nullptr ? record_free_null() : record_free(p);
+    if (has_edges())
+        note_death(p);
 }
 
 template <class... Extra>

@@ -6,6 +6,7 @@
 #include "preload_hooks.hpp"
 
 #include <alloclab/record/due.hpp>
+#include <alloclab/record/edges.hpp>
 #include <alloclab/record/exec_environment.hpp>
 #include <alloclab/record/hooks.hpp>
 #include <alloclab/record/process.hpp>
@@ -44,6 +45,7 @@ __attribute__((constructor)) void begin() {
     prepare_exit_hook();
     real_calls();
     begin_capture();
+    prepare_edges();
     prepare_sites();
     prepare_frames();
     hook_loaded_objects(is_known_wait);

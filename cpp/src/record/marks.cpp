@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/marks.hpp>
 
+#include <alloclab/record/edges.hpp>
 #include <alloclab/record/names.hpp>
 #include <alloclab/record/process.hpp>
 
@@ -14,6 +15,7 @@ struct OpenScope {
     std::uint64_t scope;
     std::uint32_t kind; // numbers of names
     std::uint32_t name;
+    bool ends_epoch; // its end is the end of an epoch of edges
 };
 
 struct Boundary {
@@ -64,6 +66,14 @@ void leave(std::uint64_t scope) {
     }
 }
 
+// Of a scope of this thread, as far as it is kept.
+bool ends_epoch(std::uint64_t scope) {
+    for (std::uint32_t place = marks.scope_count; place > 0; --place)
+        if (marks.scopes[place - 1].scope == scope)
+            return marks.scopes[place - 1].ends_epoch;
+    return false;
+}
+
 bool append(LaneHold& hold, const EventBytes& event) {
     if (!hold.make_room(event.count()))
         return false;
@@ -76,11 +86,12 @@ bool append_enter(LaneHold& hold, const OpenScope& scope) {
                   EventBytes(Code::scope_enter).put(scope.scope).put(scope.kind).put(scope.name));
 }
 
-std::uint64_t enter(LaneHold& hold, std::uint32_t kind, const char* name) {
+std::uint64_t enter(LaneHold& hold, std::uint32_t kind, const char* name, bool ends_epoch) {
     const std::uint32_t name_id = intern_name(hold, name);
     if (kind == no_name || name_id == no_name)
         return 0;
-    const OpenScope scope{__atomic_add_fetch(&last_scope, 1, __ATOMIC_RELAXED), kind, name_id};
+    const OpenScope scope{__atomic_add_fetch(&last_scope, 1, __ATOMIC_RELAXED), kind, name_id,
+                          ends_epoch};
     if (!append_enter(hold, scope))
         return 0;
     keep(scope);
@@ -130,12 +141,14 @@ std::uint64_t tag_of(LaneHold& hold, std::uint64_t handle) {
 
 std::uint64_t enter_scope(const char* kind, const char* name) {
     LaneHold hold;
-    return hold ? enter(hold, intern_name(hold, kind), name) : 0;
+    return hold ? enter(hold, intern_name(hold, kind), name, is_epoch_kind(kind)) : 0;
 }
 
 void exit_scope(std::uint64_t scope) {
     if (scope == 0)
         return;
+    if (has_edges() && ends_epoch(scope))
+        record_edges();
     LaneHold hold;
     if (hold)
         exit(hold, scope);
@@ -144,6 +157,9 @@ void exit_scope(std::uint64_t scope) {
 }
 
 std::uint64_t pass_boundary(const char* kind, const char* name) {
+    const bool is_epoch = is_epoch_kind(kind);
+    if (is_epoch)
+        record_edges();
     LaneHold hold;
     if (!hold)
         return 0;
@@ -153,7 +169,7 @@ std::uint64_t pass_boundary(const char* kind, const char* name) {
     Boundary& boundary = boundary_of(hold, kind_id);
     if (boundary.scope != 0)
         exit(hold, boundary.scope);
-    boundary.scope = enter(hold, kind_id, name);
+    boundary.scope = enter(hold, kind_id, name, is_epoch);
     return boundary.scope;
 }
 

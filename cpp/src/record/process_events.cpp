@@ -3,6 +3,7 @@
 
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/due.hpp>
+#include <alloclab/record/edges.hpp>
 #include <alloclab/record/live_blocks.hpp>
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/modules.hpp>
@@ -61,6 +62,8 @@ void begin_capture() {
 void finish_capture(StopReason reason) {
     if (!is_recording())
         return;
+    if (reason == StopReason::exec || reason == StopReason::exit)
+        note_last_epoch();
     if (reason == StopReason::exec)
         append_event(EventBytes(Code::exec).put(std::uint64_t{0}));
     std::size_t cursor = 0;
@@ -85,6 +88,7 @@ void resume_capture() {
 void enter_forked_child() {
     forget_parent_capture();
     forget_tracked();
+    forget_edges();
     forget_footprint();
     inherit_names();
     inherit_marks();

@@ -4,6 +4,7 @@
 #include <alloclab/record/static_memory.hpp>
 
 #include <alloclab/base/units.hpp>
+#include <alloclab/record/memory_maps.hpp>
 #include <alloclab/record/system_call.hpp>
 
 #include <fcntl.h>
@@ -19,74 +20,6 @@ constexpr std::uint64_t page_is_file = std::uint64_t{1} << 61; // or shared
 long open_read_only(const char* path) {
     return system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDONLY | O_CLOEXEC);
 }
-
-// One line of /proc/self/maps, as far as it matters here.
-struct Mapping {
-    std::uint64_t start = 0;
-    std::uint64_t end = 0;
-    bool is_private = false;
-    bool is_executable = false;
-    char name = '\0'; // '/' a file, '[' a special one, '\0' none
-    bool is_stack = false;
-};
-
-// Takes the file apart byte by byte: a line may be longer than any buffer.
-class MapsParser {
-public:
-    // Returns true when `byte` ended a line, which `mapping()` then describes.
-    bool put(char byte) {
-        if (byte == '\n') {
-            field_ = position_ = 0;
-            finished_ = mapping_;
-            mapping_ = {};
-            return true;
-        }
-        if (byte == ' ') {
-            if (position_ != 0)
-                ++field_;
-            position_ = 0;
-            return false;
-        }
-        take(byte);
-        ++position_;
-        return false;
-    }
-    const Mapping& mapping() const { return finished_; }
-
-private:
-    void take(char byte) {
-        switch (field_) {
-        case 0:
-            if (byte == '-')
-                is_end_ = true;
-            else
-                put_digit(is_end_ ? mapping_.end : mapping_.start, byte);
-            break;
-        case 1:
-            is_end_ = false;
-            mapping_.is_executable |= position_ == 2 && byte == 'x';
-            mapping_.is_private |= position_ == 3 && byte == 'p';
-            break;
-        case 5:
-            if (position_ == 0)
-                mapping_.name = byte;
-            mapping_.is_stack |= position_ == 1 && mapping_.name == '[' && byte == 's';
-            break;
-        default: // offset, device, inode
-            break;
-        }
-    }
-    static void put_digit(std::uint64_t& number, char digit) {
-        number =
-            number * 16 + static_cast<std::uint64_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-    }
-
-    Mapping mapping_;
-    Mapping finished_;
-    unsigned field_ = 0;
-    unsigned position_ = 0;
-    bool is_end_ = false;
-};
 
 std::uint64_t anonymous_pages(long pagemap, const Mapping& mapping) {
     constexpr std::uint64_t batch = 256;

@@ -142,6 +142,9 @@ CaptureHead read_capture_head(std::span<const std::byte> bytes) {
     header.is_address_random = file.is_address_random != 0;
     header.has_huge_pages = file.has_huge_pages != 0;
     header.static_anonymous_bytes = file.static_anonymous_bytes;
+    header.edges = {file.edge_epochs,       file.edge_words,      file.edge_hits,
+                    file.edge_chance_hits,  file.edge_references, file.edge_roots,
+                    file.edge_unseen_blocks};
     read_text(bytes, file, header);
     read_images(bytes, file, header);
 

@@ -88,6 +88,13 @@ struct FileHeader {
     std::uint64_t lost_names;  // times that a name was new and the recorder's table of them full
     std::uint64_t cut_stacks;  // distinct stacks that end where the thread's stack did not
     std::uint64_t lost_frames; // times that a frame was new and its thread's table full
+    std::uint64_t edge_epochs; // times that live blocks were searched for references
+    std::uint64_t edge_words;  // looked at in blocks
+    std::uint64_t edge_hits;   // of them, pointing into a live block
+    std::uint64_t edge_chance_hits;   // pointing into one had all blocks lain elsewhere
+    std::uint64_t edge_references;    // changes recorded
+    std::uint64_t edge_roots;         // the same of roots
+    std::uint64_t edge_unseen_blocks; // of a gibibyte and more, oddly placed, beyond the tables
 };
 static_assert(sizeof(FileHeader) <= text_offset);
 

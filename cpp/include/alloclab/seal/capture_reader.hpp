@@ -22,6 +22,17 @@ struct CapturedImage {
     bool has_failed{}; // the exec came back
 };
 
+// How references were looked for; without epochs, they were not.
+struct CapturedEdges {
+    std::uint64_t epochs{};
+    std::uint64_t words{};
+    std::uint64_t hits{};
+    std::uint64_t chance_hits{};
+    std::uint64_t references{};
+    std::uint64_t roots{};
+    std::uint64_t unseen_blocks{};
+};
+
 // What a capture says of the process image it comes from.
 struct CaptureHeader {
     std::uint32_t pid{};
@@ -50,7 +61,8 @@ struct CaptureHeader {
     bool is_address_random{};
     bool has_huge_pages{};
     std::uint64_t static_anonymous_bytes{}; // data, bss and main stack at the end; 0: not seen
-    std::string exec_target;                // where stop_reason is "exec"
+    CapturedEdges edges;
+    std::string exec_target; // where stop_reason is "exec"
     std::vector<CapturedImage> images;
     std::uint64_t uncounted_images{}; // beyond the table
 };

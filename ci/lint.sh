@@ -15,7 +15,7 @@ check clang-format-14 --dry-run --Werror "${cpp_files[@]}"
 check "$venv/bin/ruff" check .
 check "$venv/bin/ruff" format --check .
 check "$venv/bin/mypy"
-check "$venv/bin/python" -m mypy.stubtest --allowlist ci/stubtest_allowed.txt alloclab._core
+check "$venv/bin/python" -m mypy.stubtest --allowlist ci/stubtest_allowed.txt alloclab._core alloclab._recording
 if [[ -e build/dev/compile_commands.json ]]; then
     # Tests and benchmarks are left out: their macros expand into what clang-tidy warns of.
     check run-clang-tidy-14 -quiet -j "$jobs" -p build/dev "$PWD/cpp/(src|tools)/"

@@ -292,7 +292,7 @@ def test_the_trace_can_be_replayed_and_drawn(tmp_path: Path) -> None:
     assert int(live.peak_live_bytes.max()) == r.trace.summary()["peak_requested_live_bytes"]
     objects = r.trace.objects()
     is_alive = (objects["death"] < 0) & (objects["reallocations"] == 0)
-    assert int(live[-1]) >= int(objects["size"][is_alive].sum())
+    assert int(live.live_bytes[-1]) >= int(objects["size"][is_alive].sum())
 
 
 def test_a_forked_child_records_nothing_and_its_parent_goes_on(tmp_path: Path) -> None:

@@ -92,6 +92,9 @@ void close_inside() {
 
 void forget_inside() {
     enter_forked_child();
+    if (process.header != nullptr) // covered: nothing that was interrupted writes into it here
+        unmap_memory(process.header, head_bytes);
+    process.header = nullptr;
     process.control = nullptr;
     store_phase(Phase::off);
 }

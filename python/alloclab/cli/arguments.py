@@ -55,7 +55,7 @@ def add_replaying(parser: argparse.ArgumentParser, repeats: int) -> None:
         "--max-distance",
         type=checked(int),
         metavar="EVENTS",
-        help="with --order parallel: how far threads may come apart (default 65536)",
+        help="with --order parallel: how far threads may come apart (default 262144)",
     )
     parser.add_argument("--cpu", type=checked(int), metavar="N", help="the processor to pin to")
     parser.add_argument(

@@ -136,7 +136,7 @@ def replay(
         timeout: seconds a child may take.
         order: "exact" is the recorded order of all events on one thread; "parallel" replays each
             recorded thread on one of its own, together where an object crosses threads.
-        max_distance: in parallel order, how many events threads may be apart (65,536).
+        max_distance: in parallel order, how many events threads may be apart (262,144).
         progress: called with (events done, events in all) of the child at work.
         ended: called after each child; there are `child_count(...)` of them.
 

@@ -13,7 +13,7 @@
 namespace alloclab {
 
 // How far apart the threads of a parallel replay may come, in events, unless one says otherwise.
-inline constexpr std::uint64_t default_max_distance = std::uint64_t{1} << 16;
+inline constexpr std::uint64_t default_max_distance = std::uint64_t{1} << 18;
 
 // Splits programs by thread: where an object was last touched by another thread, a wait for that op
 // goes before the next one that touches it.

@@ -15,9 +15,7 @@ import argparse
 import json
 import platform
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,72 +27,17 @@ import benchmark_combine
 import benchmark_debug
 import benchmark_leaves
 import benchmark_live
+import benchmark_parallel
 import benchmark_plugin
 import benchmark_pool
+import benchmark_recorder
 import benchmark_simulate
 import fidelity
 from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child
-from record_workloads import WORKLOADS, prepare_workload, without_output
+from record_workloads import WORKLOADS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-
-
-def recorder(repeats: int) -> list[Row]:
-    """What recording costs a compile, and what it leaves behind."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        figures_file = folder / "overhead.json"
-        script = [sys.executable, str(ROOT / "ci" / "recorder_overhead.py")]
-        source = ["--source", str(WORKLOADS / "inputs" / "big.cpp")]
-        subprocess.run(
-            [*script, "--pairs", str(max(repeats, 7)), *source, "--json", str(figures_file)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        figures = json.loads(figures_file.read_text(encoding="utf-8"))["sites"]["none"]
-        job = prepare_workload("cc1plus", folder)
-        captures = folder / "captures"
-        with without_output():
-            al.record(job.command, output=captures, cwd=folder, env=job.environment, seal=False)
-        capture = max(captures.glob("*.capture"), key=lambda path: path.stat().st_size)
-        rates, sealed = [], folder / "sealed.alloctrace"
-        for _ in range(5):
-            before = time.perf_counter()
-            al.captures.seal_file(capture, sealed)
-            rates.append(len(al.open_trace(sealed)) / (time.perf_counter() - before))
-        events = len(al.open_trace(sealed))
-        small = folder / "small.alloctrace"
-        al.captures.seal_file(capture, small, level=19)
-        summary = al.open_trace(sealed).summary()
-        ratio = figures["median_pair_ratio"]
-        per_capture = capture.stat().st_size / events
-        per_event = sealed.stat().st_size / events
-        per_small = small.stat().st_size / events
-        rate = statistics.median(rates)
-    return [
-        Row(
-            "recorder on cc1plus, user+sys",
-            "<= 1.06x (aim 1.02x)",
-            f"{ratio:.3f}x ({len(figures['pair_ratios'])} pairs, "
-            f"{min(figures['pair_ratios']):.3f} to {max(figures['pair_ratios']):.3f})",
-            ratio <= 1.06,
-        ),
-        Row("capture, bytes an event", "<= 4.0 (aim 2.0)", f"{per_capture:.2f}", per_capture <= 4),
-        Row(
-            "sealed, bytes an event",
-            "<= 0.45 (aim 0.25)",
-            f"{per_event:.3f} (level {al.captures.DEFAULT_LEVEL}); {per_small:.3f} (level 19)",
-            per_event <= 0.45,
-        ),
-        Row(
-            "unknown frees, cc1plus",
-            "0",
-            f"{summary['unknown_frees']:,} of {summary['frees']:,}",
-            summary["unknown_frees"] == 0,
-        ),
-        Row("sealing", ">= 10 M events/s", f"{rate / 1e6:.1f} M events/s", rate >= 10e6),
-    ]
 
 
 def driver(repeats: int) -> list[Row]:
@@ -230,7 +173,8 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "pool_programs": benchmark_pool.pool_programs,
     "comparisons": comparisons,
     "driver": driver,
-    "recorder": recorder,
+    "recorder": benchmark_recorder.recorder,
+    "parallel": benchmark_parallel.parallel,
     "across_mallocs": across_mallocs,
 }
 

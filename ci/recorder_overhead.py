@@ -26,12 +26,21 @@ SOURCE = "".join(f"#include <{name}>\n" for name in HEADERS.split()) + (
 )
 
 
-def cpu_seconds(command: list[str], environment: dict[str, str], folder: Path) -> float:
-    """Runs a command; returns its user and system time, children included."""
+def cpu_seconds(
+    command: list[str], environment: dict[str, str], folder: Path
+) -> tuple[float, float]:
+    """Runs a command; returns its user and its system time, children included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        check=True,
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
 
 
 def compile_command(folder: Path, source: Path | None) -> list[str]:
@@ -58,42 +67,59 @@ def record_library(given: Path | None) -> Path:
     return _native.record_library()
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A way of recording: lines of the recorder's options, and words more of the command."""
+
+    options: str = ""
+    words: tuple[str, ...] = ()
+
+
+def of_sites(kind: str) -> Variant:
+    return Variant("" if kind == "none" else f"sites={kind}\n")
+
+
 @dataclass
 class Runs:
     """What each round of one way of running gave."""
 
+    user_s: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
     capture_bytes: list[int] = field(default_factory=list)
 
+    def add(self, times: tuple[float, float]) -> None:
+        self.user_s.append(times[0])
+        self.cpu_s.append(sum(times))
+
 
 def run_once(
-    command: list[str], library: Path | None, sites: str, folder: Path, runs: Runs
+    command: list[str], library: Path | None, variant: Variant, folder: Path, runs: Runs
 ) -> None:
-    """Runs the command bare, or under a recorder that is to record these sites."""
+    """Runs the command bare, or under a recorder that is to record so."""
     environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     if library is None:
-        runs.cpu_s.append(cpu_seconds(command, environment, folder))
+        runs.add(cpu_seconds(command, environment, folder))
         return
     with tempfile.TemporaryDirectory(dir=folder) as name:
         captures = Path(name)
-        if sites != "none":
-            (captures / "options").write_text(f"sites={sites}\n", encoding="utf-8")
+        if variant.options:
+            (captures / "options").write_text(variant.options, encoding="utf-8")
         environment |= {"LD_PRELOAD": str(library), "ALLOCLAB_RECORD_DIR": name}
-        runs.cpu_s.append(cpu_seconds(command, environment, folder))
+        runs.add(cpu_seconds([*command, *variant.words], environment, folder))
         runs.capture_bytes.append(sum(path.stat().st_size for path in captures.glob("*.capture")))
 
 
 def measure(
-    command: list[str], library: Path, pairs: int, folder: Path, sites: list[str]
+    command: list[str], library: Path, pairs: int, folder: Path, variants: dict[str, Variant]
 ) -> dict[str, Any]:
-    """Runs the command bare and under each kind of sites, in turns."""
+    """Runs the command bare and in each way, in turns."""
     bare = Runs()
-    recorded = {kind: Runs() for kind in sites}
-    run_once(command, None, "none", folder, Runs())  # warms the page cache
+    recorded = {name: Runs() for name in variants}
+    run_once(command, None, Variant(), folder, Runs())  # warms the page cache
     for pair_idx in range(pairs):
-        run_once(command, None, "none", folder, bare)
-        for kind, runs in recorded.items():
-            run_once(command, library, kind, folder, runs)
+        run_once(command, None, Variant(), folder, bare)
+        for name, runs in recorded.items():
+            run_once(command, library, variants[name], folder, runs)
         if sys.stderr.isatty():
             print(f"\rround {pair_idx + 1} of {pairs}", end="", file=sys.stderr)
     return {
@@ -101,12 +127,13 @@ def measure(
         "pairs": pairs,
         "bare_cpu_s": bare.cpu_s,
         "median_bare_cpu_s": statistics.median(bare.cpu_s),
-        "sites": {kind: figures_of(runs, bare) for kind, runs in recorded.items()},
+        "variants": {name: figures_of(runs, bare) for name, runs in recorded.items()},
     }
 
 
 def figures_of(runs: Runs, bare: Runs) -> dict[str, Any]:
     ratios = [r / b for b, r in zip(bare.cpu_s, runs.cpu_s, strict=True)]
+    user_ratios = [r / b for b, r in zip(bare.user_s, runs.user_s, strict=True)]
     median_s = statistics.median(runs.cpu_s)
     return {
         "recorded_cpu_s": runs.cpu_s,
@@ -115,6 +142,8 @@ def figures_of(runs: Runs, bare: Runs) -> dict[str, Any]:
         "ratio_of_medians": median_s / statistics.median(bare.cpu_s),
         "median_pair_ratio": statistics.median(ratios),
         "pair_ratios": ratios,
+        "median_user_ratio": statistics.median(user_ratios),
+        "user_ratios": user_ratios,
     }
 
 
@@ -142,11 +171,11 @@ def main() -> None:
             record_library(arguments.library),
             arguments.pairs,
             folder,
-            arguments.sites.split(","),
+            {kind: of_sites(kind) for kind in arguments.sites.split(",")},
         )
     print(f"bare: user+sys {figures['median_bare_cpu_s']:.3f} s, median of {arguments.pairs}")
     print(f"{'sites':12}{'recorded, s':>12}{'ratio':>8}{'of pairs':>10}{'capture, MB':>13}")
-    for kind, row in figures["sites"].items():
+    for kind, row in figures["variants"].items():
         print(
             f"{kind:12}{row['median_recorded_cpu_s']:12.3f}{row['ratio_of_medians']:8.3f}"
             f"{row['median_pair_ratio']:10.3f}{row['capture_bytes'] / 1e6:13.2f}"

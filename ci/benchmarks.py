@@ -29,6 +29,7 @@ import benchmark_combine
 import benchmark_debug
 import benchmark_leaves
 import benchmark_live
+import benchmark_parallel
 import benchmark_plugin
 import benchmark_pool
 import benchmark_simulate
@@ -227,6 +228,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "simulate": benchmark_simulate.simulate,
     "plugin": benchmark_plugin.plugin,
     "live": benchmark_live.live,
+    "parallel": benchmark_parallel.parallel,
     "pool_programs": benchmark_pool.pool_programs,
     "comparisons": comparisons,
     "driver": driver,

@@ -170,6 +170,7 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "simulate": benchmark_simulate.simulate,
     "plugin": benchmark_plugin.plugin,
     "live": benchmark_live.live,
+    "parallel": benchmark_parallel.parallel,
     "pool_programs": benchmark_pool.pool_programs,
     "comparisons": comparisons,
     "driver": driver,

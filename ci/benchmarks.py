@@ -175,7 +175,6 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "comparisons": comparisons,
     "driver": driver,
     "recorder": benchmark_recorder.recorder,
-    "parallel": benchmark_parallel.parallel,
     "across_mallocs": across_mallocs,
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import struct
 import sys
 import threading
 from collections import Counter
@@ -272,3 +273,29 @@ def test_blocks_handed_over_at_full_speed_keep_their_order(
     # Of what the threads themselves free of each other's nothing is among them.
     assert summary["cross_thread_frees"] >= count
     assert summary["inversions"] < count / 100
+
+
+def elf32_that_exits(code: int) -> bytes:
+    """A whole 32-bit program: a header, one segment, and the system call exit."""
+    start, headers = 0x08048000, 52 + 32
+    text = b"\xb8\x01\0\0\0\xbb" + struct.pack("<I", code) + b"\xcd\x80"
+    size = headers + len(text)
+    head = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
+    head += struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, start + headers, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return head + struct.pack("<8I", 1, 0, start, start, size, size, 5, 0x1000) + text
+
+
+def test_a_32_bit_program_is_told_of(tmp_path: Path) -> None:
+    program = tmp_path / "narrow"
+    program.write_bytes(elf32_that_exits(7))
+    program.chmod(0o755)
+    try:
+        capture = record([str(program)], output=tmp_path / "out", env=environment())
+    except OSError as error:
+        pytest.skip(f"this kernel runs no 32-bit programs: {error.strerror}")
+    if capture.returncode < 0:
+        pytest.skip("this kernel has no 32-bit system calls")
+    assert capture.returncode == 7
+    (warning,) = capture.warnings
+    assert "32-bit" in warning
+    assert "0 events" in warning

@@ -189,12 +189,14 @@ def _obstacle(path: str) -> str:
     try:
         mode = Path(path).stat().st_mode
         with Path(path).open("rb") as file:
-            is_static = _is_static(file.read(64 << 10))
+            head = file.read(64 << 10)
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     if mode & (stat.S_ISUID | stat.S_ISGID):
         return "it is setuid or setgid, and the loader preloads nothing into such programs"
-    if is_static:
+    if head[:5] == b"\x7fELF\x01":
+        return "it is a 32-bit program, and what would be preloaded is a 64-bit library"
+    if _is_static(head):
         return "it is statically linked, so nothing can be preloaded into it"
     return (
         "it ended before its first call of malloc, or its file-system access kept it from writing"

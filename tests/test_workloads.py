@@ -34,7 +34,9 @@ def test_a_recording_is_the_one_described(workloads: Path, name: str) -> None:
 def test_a_recording_opens_and_counts_as_described(workloads: Path, name: str) -> None:
     workload = described(workloads, name)
     trace = al.open_trace(workloads / workload["trace"]["file"])
-    assert trace.summary() == workload["summary"]
+    summary = trace.summary()
+    # What the recorder did not tell when it was recorded is nothing.
+    assert summary == dict.fromkeys(summary, 0) | workload["summary"]
     assert len(trace) == workload["summary"]["events"] == sum(map(len, trace.chunks()))
 
 

@@ -170,3 +170,40 @@ def test_lines_of_output_become_phases_and_marks(tmp_path: Path) -> None:
     assert [(kind, name) for kind, name, _ in rows] == [("phase", "load"), ("phase", "run")]
     assert [trace.names[int(name)] for name in trace.marks()["name"]] == ["note one"]
     assert not (tmp_path / "marks").exists()
+
+
+def test_references_of_a_sealed_trace_are_the_graph_at_each_frame(tmp_path: Path) -> None:
+    program = tmp_path / "graph"
+    command = ["gcc", f"-I{include_dir()}", str(PROGRAMS / "graph.c"), "-o", str(program)]
+    subprocess.run(command, check=True)
+    trace = al.record([program], output=tmp_path / "out", edges="frame")["graph"]
+    objects = trace.objects()
+    first_frame = int(trace.scopes()["enter"][0])
+    # Six nodes and the table, each of two words; stdio's buffer is larger.
+    nodes = {
+        int(row)
+        for row in ((objects["size"] == 16) & (objects["birth"] > first_frame)).nonzero()[0]
+    }
+    assert len(nodes) == 7
+    graph: dict[tuple[int, int], int] = {}
+    frames = []
+    for chunk in trace.chunks():
+        for at in range(len(chunk)):
+            if chunk.is_kind("reference")[at] and int(chunk.object[at]) in nodes:
+                slot, target = chunk.value[at][:2].tolist()
+                graph[int(chunk.object[at]), slot] = target - 1
+            elif chunk.is_kind("scope_enter")[at]:
+                frames.append({key: to for key, to in graph.items() if to >= 0})
+    empty, built, one_more, one_less, moved = frames
+    assert not empty
+    assert len(built) == 6
+    assert set(built.values()) | {holder for holder, _ in built} == nodes
+    (added,) = set(one_more.items()) - set(built.items())
+    assert set(built.items()) < set(one_more.items())
+    assert added[1] in built.values()
+    (freed,) = (int(row) for row in nodes if objects["death"][row] >= 0)
+    assert freed not in one_less.values()
+    assert len(one_less) == 6
+    assert moved == one_less
+    assert trace.summary()["unresolved_references"] == 0
+    assert trace.metadata["edges"]["epochs"] == 5

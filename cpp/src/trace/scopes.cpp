@@ -19,6 +19,29 @@ void check_names(const ChunkColumns& chunk, std::uint64_t index, const Event& ev
         chunk.fail(index, "names a name that does not exist");
 }
 
+// Where an event stands.
+struct Place {
+    const ChunkColumns& chunk;
+    const std::vector<std::uint64_t>& stamps;
+    std::uint64_t first_event; // of the chunk
+    std::uint64_t row;         // within the chunk
+
+    std::uint64_t event() const { return first_event + row; }
+    std::uint64_t time_ns() const { return interpolated_ns(stamps, row); }
+};
+
+// Calls `visitor(event, place)` for each event of the trace.
+template <class Visitor> void walk(TraceReader& reader, Visitor&& visitor) {
+    for (std::size_t chunk_idx = 0; chunk_idx < reader.chunks().size(); ++chunk_idx) {
+        const ChunkColumns chunk = reader.read_chunk(chunk_idx);
+        const std::vector<std::uint64_t> stamps = chunk.time_stamps_ns();
+        std::uint64_t row = 0;
+        chunk.visit([&](const Event& event) {
+            visitor(event, Place{chunk, stamps, reader.chunks()[chunk_idx].first_event, row++});
+        });
+    }
+}
+
 } // namespace
 
 std::int32_t OpenScopes::look_up(std::uint32_t thread) const {
@@ -52,60 +75,45 @@ std::int32_t OpenScopes::apply(const Event& event) {
 ScopeTable read_scope_table(TraceReader& reader) {
     ScopeTable table;
     OpenScopes open;
-    std::uint64_t first_event = 0;
-    for (std::size_t chunk_idx = 0; chunk_idx < reader.chunks().size(); ++chunk_idx) {
-        const ChunkColumns chunk = reader.read_chunk(chunk_idx);
-        const std::vector<std::uint64_t> stamps = chunk.time_stamps_ns();
-        std::uint64_t row = 0;
-        chunk.visit([&](const Event& event) {
-            const std::uint64_t index = row++;
-            const bool is_enter = event.code == code_of(EventKind::scope_enter);
-            if (!is_enter && event.code != code_of(EventKind::scope_exit))
-                return;
-            const std::int32_t parent = open.innermost(event.thread);
-            const std::int32_t scope = open.apply(event);
-            const std::uint64_t time_ns = interpolated_ns(stamps, index);
-            const auto at = static_cast<std::int64_t>(first_event + index);
-            if (is_enter && scope != OpenScopes::none) {
-                check_names(chunk, index, event, reader.names().size());
-                table.instance.push_back(event.values[0]);
-                table.kind.push_back(event.values[1]);
-                table.name.push_back(event.values[2]);
-                table.thread.push_back(event.thread);
-                table.parent.push_back(parent);
-                table.enter.push_back(at);
-                table.exit.push_back(ScopeTable::open);
-                table.enter_time_ns.push_back(time_ns);
-                table.exit_time_ns.push_back(reader.summary().duration_ns);
-            } else if (!is_enter && scope != OpenScopes::none) {
-                table.exit[static_cast<std::size_t>(scope)] = at;
-                table.exit_time_ns[static_cast<std::size_t>(scope)] = time_ns;
-            }
-        });
-        first_event += row;
-    }
+    walk(reader, [&](const Event& event, const Place& place) {
+        const bool is_enter = event.code == code_of(EventKind::scope_enter);
+        if (!is_enter && event.code != code_of(EventKind::scope_exit))
+            return;
+        const std::int32_t parent = open.innermost(event.thread);
+        const std::int32_t scope = open.apply(event);
+        if (scope == OpenScopes::none)
+            return;
+        if (is_enter) {
+            check_names(place.chunk, place.row, event, reader.names().size());
+            table.instance.push_back(event.values[0]);
+            table.kind.push_back(event.values[1]);
+            table.name.push_back(event.values[2]);
+            table.thread.push_back(event.thread);
+            table.parent.push_back(parent);
+            table.enter.push_back(static_cast<std::int64_t>(place.event()));
+            table.exit.push_back(ScopeTable::open);
+            table.enter_time_ns.push_back(place.time_ns());
+            table.exit_time_ns.push_back(reader.summary().duration_ns);
+        } else {
+            const auto row = static_cast<std::size_t>(scope);
+            table.exit[row] = static_cast<std::int64_t>(place.event());
+            table.exit_time_ns[row] = place.time_ns();
+        }
+    });
     return table;
 }
 
 MarkTable read_mark_table(TraceReader& reader) {
     MarkTable table;
-    std::uint64_t first_event = 0;
-    for (std::size_t chunk_idx = 0; chunk_idx < reader.chunks().size(); ++chunk_idx) {
-        const ChunkColumns chunk = reader.read_chunk(chunk_idx);
-        const std::vector<std::uint64_t> stamps = chunk.time_stamps_ns();
-        std::uint64_t row = 0;
-        chunk.visit([&](const Event& event) {
-            const std::uint64_t index = row++;
-            if (event.code != code_of(EventKind::mark))
-                return;
-            check_names(chunk, index, event, reader.names().size());
-            table.event.push_back(first_event + index);
-            table.name.push_back(event.values[0]);
-            table.thread.push_back(event.thread);
-            table.time_ns.push_back(interpolated_ns(stamps, index));
-        });
-        first_event += row;
-    }
+    walk(reader, [&](const Event& event, const Place& place) {
+        if (event.code != code_of(EventKind::mark))
+            return;
+        check_names(place.chunk, place.row, event, reader.names().size());
+        table.event.push_back(place.event());
+        table.name.push_back(event.values[0]);
+        table.thread.push_back(event.thread);
+        table.time_ns.push_back(place.time_ns());
+    });
     return table;
 }
 

@@ -29,7 +29,6 @@ Form form_of(unsigned char opcode) {
     case 0x8a:
     case 0x8b:
     case 0x8d: // lea
-        return Form::modrm;
     case 0xd0: // shifts
     case 0xd1:
     case 0xd2:

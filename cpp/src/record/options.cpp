@@ -113,7 +113,7 @@ bool read_text(const char* directory) {
     constexpr char file_name[] = "/options";
     if (length + sizeof file_name > sizeof path)
         return false;
-    std::memcpy(path, directory, length);
+    std::memcpy(path, directory, length + 1);
     std::memcpy(path + length, file_name, sizeof file_name);
     const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(path),
                                 O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -39,21 +39,19 @@ public:
     }
 
     std::unique_ptr<Lane> make_lane(std::uint32_t thread) override {
-        if constexpr (!requires { hands_.observer.for_thread(thread); }) {
-            return nullptr;
-        } else if constexpr (requires { Heap::is_per_thread; }) {
-            return std::make_unique<LaneOf<Heap, Touching, Observer>>(
-                Heap(), hands_.observer.for_thread(thread), mapped_, hands_.slots);
-        } else if constexpr (requires { requires Heap::may_be_thread_safe; }) {
-            if (!hands_.heap.is_thread_safe()) {
-                return nullptr;
+        if constexpr (requires { hands_.observer.for_thread(thread); }) {
+            if constexpr (requires { Heap::is_per_thread; }) {
+                return std::make_unique<LaneOf<Heap, Touching, Observer>>(
+                    Heap(), hands_.observer.for_thread(thread), mapped_, hands_.slots);
+            } else if constexpr (requires { requires Heap::may_be_thread_safe; }) {
+                if (hands_.heap.is_thread_safe()) {
+                    return std::make_unique<LaneOf<SharedHeap<Heap>, Touching, Observer>>(
+                        SharedHeap<Heap>(hands_.heap), hands_.observer.for_thread(thread), mapped_,
+                        hands_.slots);
+                }
             }
-            return std::make_unique<LaneOf<SharedHeap<Heap>, Touching, Observer>>(
-                SharedHeap<Heap>(hands_.heap), hands_.observer.for_thread(thread), mapped_,
-                hands_.slots);
-        } else {
-            return nullptr;
         }
+        return nullptr;
     }
 
     // Kept out of line so that the loop's code does not depend on the caller.

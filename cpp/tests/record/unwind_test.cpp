@@ -25,6 +25,10 @@ __thread KnownStack known;
 
 // The same stack by our walk and by the C library's, without the function that takes both.
 struct Stacks {
+    Stacks() { // room for all that is taken: handlers must not allocate
+        ours.reserve(most_frames + 2);
+        theirs.reserve(most_frames + 2);
+    }
     std::vector<std::uintptr_t> ours;
     std::vector<std::uintptr_t> theirs;
     bool is_cut = true;

@@ -120,6 +120,7 @@ def seal_file(
     """
     header = _core.read_capture_header(os.fsencode(capture))
     metadata = _metadata(header, redact) | dict(extra or {})
+    tell = warn or (lambda line: None)
     if trace is None:
         trace = Path(capture).with_name(trace_stem(Path(capture), header, redact) + SUFFIX)
     _core.seal(
@@ -128,8 +129,8 @@ def seal_file(
         level=level,
         metadata_json=json.dumps(metadata),
         progress=progress,
-        marks=_printed_marks(Path(capture).with_name(MARKS), warn or (lambda line: None)),
-        symbolize=partial(_name_functions, redact=redact, warn=warn or (lambda line: None)),
+        marks=_printed_marks(Path(capture).with_name(MARKS), tell),
+        symbolize=partial(_name_functions, redact=redact, warn=tell),
     )
     return Trace(trace)
 
@@ -227,6 +228,21 @@ def trace_stem(capture: Path, header: Mapping[str, Any], redact: bool) -> str:
     """
     name = "program" if redact else Path(header["image"]).name or "unknown"
     return f"{name}-{capture.stem.removesuffix('-0')}"
+
+
+def free_trace_path(place: Path, stem: str) -> Path:
+    """Returns a path in the folder that no trace has, by number where the stem alone is taken."""
+    for suffix in ("", *(f"-{n}" for n in range(1, 100_000))):
+        path = place / f"{stem}{suffix}{SUFFIX}"
+        if not path.exists():
+            return path
+    raise Error(f"{place}: too many traces called {stem}")
+
+
+def check_max_bytes(max_bytes: int | None) -> None:
+    """Raises UsageError for what is no size that captures can be limited to."""
+    if max_bytes is not None and not 0 < max_bytes < 1 << 63:
+        raise UsageError(f"max_bytes {max_bytes}: no size a recording can be limited to")
 
 
 def seal(folder: str | Path, *, level: int = DEFAULT_LEVEL, redact: bool = False) -> Capture:

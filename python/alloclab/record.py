@@ -17,13 +17,20 @@ from types import FrameType
 from typing import Any
 
 from alloclab import _core
-from alloclab.captures import CAPTURE_SUFFIX, MARKS, Capture, seal_captures, trace_stem
-from alloclab.errors import Error, UsageError
+from alloclab.captures import (
+    CAPTURE_SUFFIX,
+    MARKS,
+    Capture,
+    check_max_bytes,
+    free_trace_path,
+    seal_captures,
+    trace_stem,
+)
+from alloclab.errors import UsageError
 from alloclab.gcc_phases import add_gcc_phases
 from alloclab.output_marks import OutputMarks, checked_pattern
 from alloclab.record_options import recorder_options
 from alloclab.staging import Stage
-from alloclab.traces import SUFFIX
 
 _POLL_S = 0.05
 _left_running: list[subprocess.Popen[bytes]] = []  # programs that outlived their recording
@@ -76,8 +83,7 @@ def record(
         UsageError: the program does not exist, or an argument means nothing.
         Error: the recorder is missing, or there is no folder that every user can reach.
     """
-    if max_bytes is not None and not 0 < max_bytes < 1 << 63:
-        raise UsageError(f"max_bytes {max_bytes}: no size a recording can be limited to")
+    check_max_bytes(max_bytes)
     options = recorder_options(frame_on=frame_on, scope_on=scope_on, sites=sites, edges=edges)
     pattern = None if mark_output is None else checked_pattern(mark_output)
     words = [os.fspath(word) for word in command]
@@ -137,11 +143,7 @@ def _find_program(words: list[str], environment: Mapping[str, str], cwd: str | P
 
 def _trace_path(place: Path, capture: Path, redact: bool) -> Path:
     stem = trace_stem(capture, _core.read_capture_header(os.fsencode(capture)), redact)
-    for suffix in ("", *(f"-{n}" for n in range(1, 100_000))):
-        path = place / f"{stem}{suffix}{SUFFIX}"
-        if not path.exists():
-            return path
-    raise Error(f"{place}: too many traces called {stem}")
+    return free_trace_path(place, stem)
 
 
 def _run(

@@ -19,10 +19,10 @@ from typing import Any
 
 from alloclab import _core, _recording
 from alloclab._cells import Cells, running_shell
-from alloclab.captures import seal_file, trace_stem
+from alloclab.captures import check_max_bytes, free_trace_path, seal_file, trace_stem
 from alloclab.errors import Error, NotMeasured, UsageError
 from alloclab.staging import write_control
-from alloclab.traces import SUFFIX, Trace
+from alloclab.traces import Trace
 
 _DEFAULT_DEPTH = 32
 _FIRST_BYTES = 1 << 20  # what a capture takes at its start, generously
@@ -193,7 +193,9 @@ class Recording:
             self.warnings = tuple(_doubts(header))
             stem = trace_stem(capture, header, False)
             trace = seal_file(
-                capture, _free_path(self._place, stem), extra={"inside": self._describe(domains)}
+                capture,
+                free_trace_path(self._place, stem),
+                extra={"inside": self._describe(domains)},
             )
         except Error as error:
             raise Error(
@@ -242,8 +244,7 @@ def recording(
         UsageError: an option that is none.
         NotMeasured: this interpreter's frames cannot be read.
     """
-    if max_bytes is not None and not 0 < max_bytes < 1 << 63:
-        raise UsageError(f"max_bytes {max_bytes}: no size a recording can be limited to")
+    check_max_bytes(max_bytes)
     return Recording(output, _depth(sites), max_bytes)
 
 
@@ -265,14 +266,6 @@ def _reserve(file: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # the recorder writes zeros then
             raise
-
-
-def _free_path(place: Path, stem: str) -> Path:
-    for suffix in ("", *(f"-{n}" for n in range(1, 100_000))):
-        path = place / f"{stem}{suffix}{SUFFIX}"
-        if not path.exists():
-            return path
-    raise Error(f"{place}: too many traces called {stem}")
 
 
 def _doubts(header: dict[str, Any]) -> Iterator[str]:

@@ -111,10 +111,8 @@ def test_the_weight_orders_and_the_limit_cuts() -> None:
 
 
 def test_stacks_weigh_what_they_hold() -> None:
-    weights = {
-        tuple(frame.function for frame in frames): weight
-        for frames, weight in stack_weights(FakeTrace(), weight="peak")
-    }
+    (stacks,) = stack_weights(FakeTrace(), "peak")
+    weights = {tuple(frame.function for frame in frames): weight for frames, weight in stacks}
     assert weights == {("main",): 10, (NAMES[1], "build", "parse", "main"): 55}
 
 
@@ -152,7 +150,7 @@ def test_an_icicle_and_a_flame_graph_come_from_the_same_stacks(tmp_path: Path) -
     pytest.importorskip("matplotlib")
     from alloclab.views import plot_icicle, speedscope
 
-    stacks = stack_weights(FakeTrace())
+    (stacks,) = stack_weights(FakeTrace(), "peak")
     plot_icicle(stacks).savefig(tmp_path / "icicle.png")
     assert (tmp_path / "icicle.png").stat().st_size > 1000
     document = speedscope({"peak": stacks})

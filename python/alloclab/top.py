@@ -141,12 +141,11 @@ def top(trace: OwnedTrace, by: str = "site", *, weight: str = "peak", limit: int
     """
     if by not in BY:
         raise UsageError(f"unknown by {by!r}: known are {', '.join(BY)}")
-    if weight not in WEIGHTS:
-        raise UsageError(f"unknown weight {weight!r}: known are {', '.join(WEIGHTS)}")
+    _check_weight(weight)
     objects = trace.objects()
     group, names = _groups(trace, objects, by)
     columns = _sums(trace, objects, group, len(names))
-    key = columns["allocations" if weight == "allocations" else _WEIGHT_COLUMNS[weight]]
+    key = columns[_WEIGHT_COLUMNS[weight]]
     used = np.flatnonzero(columns["allocations"])
     order = used[np.lexsort((used, -columns["allocations"][used], -key[used]))]
     rows = [
@@ -155,22 +154,29 @@ def top(trace: OwnedTrace, by: str = "site", *, weight: str = "peak", limit: int
     return Top(by, rows, max(0, len(order) - limit))
 
 
-def stack_weights(
-    trace: OwnedTrace, *, weight: str = "peak"
-) -> list[tuple[tuple[Frame, ...], float]]:
-    """Returns each call stack of a trace with its weight: what the views of stacks draw.
+StackWeights = list[tuple[tuple[Frame, ...], float]]
+
+
+def stack_weights(trace: OwnedTrace, *weights: str) -> list[StackWeights]:
+    """Returns, for each of the weights of `top`, every call stack that has any, with its weight.
 
     Raises:
+        UsageError: an unknown weight.
         NotMeasured: the trace has no call stacks.
+
+    Cost: decodes the whole trace, once for all weights.
     """
-    if weight not in WEIGHTS:
-        raise UsageError(f"unknown weight {weight!r}: known are {', '.join(WEIGHTS)}")
+    for weight in weights:
+        _check_weight(weight)
     _need(trace, "sites", "call stacks: record with --sites=stack")
     objects = trace.objects()
     stacks = trace.stacks()
     sums = _sums(trace, objects, np.asarray(objects["site"], np.int64) + 1, len(stacks) + 1)
-    column = sums["allocations" if weight == "allocations" else _WEIGHT_COLUMNS[weight]]
-    return [(stacks.frames(int(at) - 1), float(column[at])) for at in np.flatnonzero(column)]
+    columns = [sums[_WEIGHT_COLUMNS[weight]] for weight in weights]
+    return [
+        [(stacks.frames(int(at) - 1), float(column[at])) for at in np.flatnonzero(column)]
+        for column in columns
+    ]
 
 
 _COLUMNS = (
@@ -184,9 +190,15 @@ _WEIGHT_COLUMNS = {
     "peak": "peak_live_bytes",
     "end": "end_live_bytes",
     "allocated": "allocated_bytes",
+    "allocations": "allocations",
 }
 # Functions through which a program asks for memory, which say nothing of who did.
 _WRAPPERS = ("malloc", "calloc", "realloc", "operator new", "xmalloc", "xcalloc", "xrealloc")
+
+
+def _check_weight(weight: str) -> None:
+    if weight not in WEIGHTS:
+        raise UsageError(f"unknown weight {weight!r}: known are {', '.join(WEIGHTS)}")
 
 
 def _need(trace: OwnedTrace, count: str, what: str) -> None:

@@ -229,7 +229,8 @@ class Trace:
 
         unit = "none" if weight == "allocations" else "bytes"
         options.setdefault("title", f"{self.name}: {_WEIGHT_TITLES.get(weight, weight)}")
-        return plot_icicle(stack_weights(self, weight=weight), unit=unit, **options)
+        (stacks,) = stack_weights(self, weight)
+        return plot_icicle(stacks, unit=unit, **options)
 
     def speedscope(
         self, *, weights: Sequence[str] = ("peak", "end", "allocated")
@@ -241,12 +242,10 @@ class Trace:
         from alloclab.top import stack_weights
         from alloclab.views import speedscope
 
-        stacks = {
-            _WEIGHT_TITLES[weight]: stack_weights(self, weight=weight)
-            for weight in weights
-            if weight in _WEIGHT_TITLES
-        }
-        return speedscope({title: each for title, each in stacks.items() if each}, name=self.name)
+        known = [weight for weight in weights if weight in _WEIGHT_TITLES]
+        stacks = zip(known, stack_weights(self, *known), strict=True)
+        profiles = {_WEIGHT_TITLES[weight]: each for weight, each in stacks if each}
+        return speedscope(profiles, name=self.name)
 
     def footprint(self) -> Columns:
         """Returns the recorded program's own resident memory, sample after sample.

@@ -12,6 +12,7 @@ from typing import Any
 from alloclab.errors import Error, UsageError
 from alloclab.replay import ORDERS
 
+PNG = b"\x89PNG"  # how such a file begins
 ALLOCATOR_HELP = """\
 Allocators: glibc, jemalloc, mimalloc, tcmalloc, pool, arena, freelist, null, the path of any
 library that exports malloc, or of an allocator of your own (mine.cpp, mine.so). Settings follow a
@@ -82,6 +83,27 @@ def checked(read: Callable[[str], Any]) -> Callable[[str], Any]:
 def print_json(document: Any) -> None:
     """Prints one JSON document."""
     print(json.dumps(document, indent=2))
+
+
+def positive(text: str) -> int:
+    """Reads a whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise UsageError(f"{number} is not a positive number")
+    return number
+
+
+def check_picture(option: str, path: Path | None) -> None:
+    """Refuses a path that is given and that no picture can or may be written to.
+
+    Raises:
+        UsageError: it does not end in .png, or `check_writable` refuses it.
+    """
+    if path is None:
+        return
+    if path.suffix != ".png":
+        raise UsageError(f"{option} {path}: a picture is written as .png")
+    check_writable(path, PNG)
 
 
 def check_writable(path: Path, opening: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from alloclab.allocators import parse
 from alloclab.cli.arguments import (
     ALLOCATOR_HELP,
+    PNG,
     add_json,
     add_replaying,
     check_writable,
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.save is not None:
         check_writable(arguments.save, b"{")
     if arguments.plot is not None:
-        check_writable(arguments.plot, b"\x89PNG")
+        check_writable(arguments.plot, PNG)
     allocators = arguments.allocators or [parse(name) for name in DEFAULT_ALLOCATORS]
     comparison = compare(
         open_trace(arguments.trace),

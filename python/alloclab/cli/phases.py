@@ -6,8 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from alloclab.cli.arguments import add_json, check_writable, checked, print_json
-from alloclab.errors import EXIT_OK, UsageError
+from alloclab.cli.arguments import add_json, check_picture, checked, positive, print_json
+from alloclab.errors import EXIT_OK
 from alloclab.phases import Phases, phases
 from alloclab.traces import open_trace
 
@@ -25,7 +25,6 @@ live bytes the whole program's; times include the recorder's own.
   alloclab phases --kind function --limit 50 recording/cc1plus-4711.alloctrace
   alloclab phases --plot live.png recording/cc1plus-4711.alloctrace
 """
-_PNG = b"\x89PNG"
 _LINED = "phase"
 
 
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=checked(int),
+        type=checked(positive),
         default=20,
         metavar="N",
         help="rows of each table (default 20)",
@@ -51,12 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.limit < 1:
-        raise UsageError(f"--limit {arguments.limit}: not a positive number")
-    if arguments.plot is not None:
-        if arguments.plot.suffix != ".png":
-            raise UsageError(f"--plot {arguments.plot}: a picture is written as .png")
-        check_writable(arguments.plot, _PNG)
+    check_picture("--plot", arguments.plot)
     trace = open_trace(arguments.trace)
     found = phases(trace)
     kinds = list(dict.fromkeys(arguments.kind or found.kinds))

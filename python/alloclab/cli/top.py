@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-from alloclab.cli.arguments import add_json, check_writable, checked, print_json
+from alloclab.cli.arguments import add_json, check_picture, checked, positive, print_json
 from alloclab.errors import EXIT_OK, UsageError
 from alloclab.top import BY, WEIGHTS, stack_weights
 from alloclab.traces import open_trace
@@ -26,7 +26,6 @@ Sums up a trace's blocks by who asked for them. Call sites come from `record --s
 
 https://www.speedscope.app opens the speedscope file; flamegraph.pl and others read the folded one.
 """
-_PNG = b"\x89PNG"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what orders the rows, and what pictures show (default: bytes live at the peak)",
     )
     parser.add_argument(
-        "--limit", type=checked(int), default=20, metavar="N", help="rows at most (default 20)"
+        "--limit", type=checked(positive), default=20, metavar="N", help="rows at most (default 20)"
     )
     parser.add_argument("--speedscope", type=Path, metavar="FILE", help="write a flame graph")
     parser.add_argument("--folded", type=Path, metavar="FILE", help="write a line a call stack")
@@ -48,12 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.limit < 1:
-        raise UsageError(f"--limit {arguments.limit}: not a positive number")
-    if arguments.icicle is not None:
-        if arguments.icicle.suffix != ".png":
-            raise UsageError(f"--icicle {arguments.icicle}: a picture is written as .png")
-        check_writable(arguments.icicle, _PNG)
+    check_picture("--icicle", arguments.icicle)
     for path in (arguments.speedscope, arguments.folded):
         if path is not None and path.is_dir():
             raise UsageError(f"cannot write {path}: it is a folder")
@@ -66,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.speedscope is not None:
         arguments.speedscope.write_text(json.dumps(trace.speedscope()), encoding="utf-8")
     if arguments.folded is not None:
-        text = folded(stack_weights(trace, weight=arguments.weight))
+        (stacks,) = stack_weights(trace, arguments.weight)
+        text = folded(stacks)
         arguments.folded.write_text(text, encoding="utf-8")
     if arguments.icicle is not None:
         trace.plot_icicle(weight=arguments.weight).savefig(

@@ -70,14 +70,18 @@ def identify(words: Sequence[str]) -> Compiler:
     if path is None:
         raise NotInstalled(f"the compiler {words[0]!r}", _INSTALL)
     stat = os.stat(path)  # noqa: PTH116 - a name as the search gave it
-    return _ask(tuple(words), path, stat.st_mtime_ns, stat.st_size)
+    return _identify(tuple(words), path, stat.st_mtime_ns, stat.st_size)
 
 
-@functools.lru_cache(maxsize=16)
-def _ask(words: tuple[str, ...], path: str, _modified_ns: int, _size_bytes: int) -> Compiler:
+def ask(words: Sequence[str], question: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs a compiler with an option that makes it answer, in English, and waits for the answer.
+
+    Raises:
+        UsageError: it cannot be run, or does not end.
+    """
     try:
-        answer = subprocess.run(
-            [*words, "--version"],
+        return subprocess.run(
+            [*words, question],
             env={**os.environ, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -85,7 +89,12 @@ def _ask(words: tuple[str, ...], path: str, _modified_ns: int, _size_bytes: int)
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"{shlex.join(words)} --version: {error}") from None
+        raise UsageError(f"{shlex.join(words)} {question}: {error}") from None
+
+
+@functools.lru_cache(maxsize=16)
+def _identify(words: tuple[str, ...], path: str, _modified_ns: int, _size_bytes: int) -> Compiler:
+    answer = ask(words, "--version")
     version = answer.stdout.decode("utf-8", "replace")
     if answer.returncode != 0 or not version:
         said = (answer.stderr.decode("utf-8", "replace").splitlines() or ["no answer"])[0]

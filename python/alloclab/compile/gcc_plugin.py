@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from alloclab import _native
 from alloclab.compile import DEFAULT_TIMEOUT_S, cache, read_dependencies, run_compiler
-from alloclab.compile.compiler import Compiler, identify
+from alloclab.compile.compiler import Compiler, ask, identify
 from alloclab.errors import NotInstalled, UsageError
 
 # GCC is compiled without exceptions and type information; what is not needed is not linked, the C++
@@ -26,7 +26,6 @@ PLUGIN_FLAGS = (
     "-fno-exceptions",
     "-Wl,--as-needed",
 )
-_ANSWER_TIMEOUT_S = 20
 
 
 def gcc_plugin(compiler: str | Sequence[str] = "g++") -> Path:
@@ -83,16 +82,9 @@ def plugin_include_dir(compiler: Compiler) -> Path:
 
 
 def _ask(compiler: Compiler, question: str) -> str:
-    try:
-        answer = subprocess.run(
-            [*compiler.words, question],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_ANSWER_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UsageError(f"{' '.join(compiler.words)} {question}: {error}") from None
+    answer = ask(compiler.words, question)
+    if answer.returncode != 0:
+        raise UsageError(f"{shlex.join(compiler.words)} {question}: exit code {answer.returncode}")
     return answer.stdout.decode("utf-8", "surrogateescape").strip()
 
 

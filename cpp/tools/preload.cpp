@@ -3,6 +3,7 @@
 // The recorder's entry points in front of malloc and its kin. Each calls the program's own function
 // and leaves an event; the way of a small block is a dozen instructions beside that call.
 
+#include "preload_entry.hpp"
 #include "preload_errno.hpp"
 
 #include <alloclab/record/edges.hpp>
@@ -19,8 +20,6 @@
 
 using namespace alloclab::record;
 using namespace alloclab::capture;
-
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
 
 namespace {
 

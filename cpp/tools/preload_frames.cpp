@@ -3,6 +3,7 @@
 // `frame-on`: calls that end a frame in programs nobody changes. What waits for the next frame in
 // most of them are these functions of the C library; others are patched, see record/hooks.hpp.
 
+#include "preload_entry.hpp"
 #include "preload_errno.hpp"
 #include "preload_hooks.hpp"
 
@@ -18,20 +19,12 @@
 
 using namespace alloclab::record;
 
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
-
 namespace {
 
 enum Wait : unsigned { usleep_wait, nanosleep_wait, clock_nanosleep_wait, poll_wait, wait_count };
 constexpr const char* wait_names[wait_count] = {"usleep", "nanosleep", "clock_nanosleep", "poll"};
 bool ends_frame[wait_count];
 bool was_called[wait_count];
-
-template <class Function> Function* next(Function*& cached, const char* name) {
-    if (cached == nullptr)
-        cached = reinterpret_cast<Function*>(next_function(name));
-    return cached;
-}
 
 // The libraries' own calls do not come here: they are bound within the C library.
 inline void pass(Wait wait) {

@@ -3,6 +3,7 @@
 // What a recorded program calls to say more of itself: through alloclab/marker.h, from Python, or
 // by these names. docs/recording.md says what each is for.
 
+#include "preload_entry.hpp"
 #include "preload_errno.hpp"
 
 #include <alloclab/record/marks.hpp>
@@ -10,8 +11,6 @@
 #include <cstdint>
 
 using namespace alloclab::record;
-
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
 
 ALLOCLAB_ENTRY std::uint64_t alloclab_recorder_scope_enter(const char* kind, const char* name) {
     const ErrnoKept kept;

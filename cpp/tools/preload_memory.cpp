@@ -2,6 +2,8 @@
 
 // The recorder's entry points in front of mmap and its kin: memory the program maps itself.
 
+#include "preload_entry.hpp"
+
 #include <alloclab/record/real_calls.hpp>
 #include <alloclab/record/recorder.hpp>
 #include <alloclab/record/system_call.hpp>
@@ -13,8 +15,6 @@
 #include <sys/mman.h>
 
 using namespace alloclab::record;
-
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
 
 namespace {
 

@@ -4,6 +4,8 @@
 // call malloc and free, where they are recorded; an allocator that brings its own (jemalloc,
 // mimalloc, tcmalloc) serves them past its malloc, so that they are recorded here.
 
+#include "preload_entry.hpp"
+
 #include <alloclab/record/edges.hpp>
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/real_calls.hpp>
@@ -17,8 +19,6 @@
 
 using namespace alloclab::record;
 using alloclab::capture::Call;
-
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
 
 namespace {
 

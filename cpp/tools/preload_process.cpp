@@ -3,6 +3,7 @@
 // The recorder's entry points in front of what begins, forks, replaces and ends processes and
 // threads.
 
+#include "preload_entry.hpp"
 #include "preload_hooks.hpp"
 
 #include <alloclab/record/due.hpp>
@@ -25,15 +26,7 @@
 using namespace alloclab::record;
 using namespace alloclab::capture;
 
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
-
 namespace {
-
-template <class Function> Function* next(Function*& cached, const char* name) {
-    if (cached == nullptr)
-        cached = reinterpret_cast<Function*>(next_function(name));
-    return cached;
-}
 
 // Between vfork and exec a child runs in its parent's memory, under a number of its own.
 bool is_own_process() {
@@ -103,11 +96,8 @@ std::size_t count_arguments(va_list arguments) {
 
 // Ends the capture in the process itself; a vfork child's _exit ends nothing of its parent.
 void finish_if_own() {
-    if (!is_own_process())
-        return;
-    finish_capture(StopReason::exit);
-    report_hooks();
-    report_frames();
+    if (is_own_process())
+        end();
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 // What has to know of hooked functions: the unwinder, which must find return addresses as the
 // program left them, and whoever looks a symbol up in a library that was loaded just now.
 
+#include "preload_entry.hpp"
 #include "preload_errno.hpp"
 #include "preload_hooks.hpp"
 
@@ -14,18 +15,6 @@
 #include <unwind.h>
 
 using namespace alloclab::record;
-
-#define ALLOCLAB_ENTRY extern "C" __attribute__((visibility("default")))
-
-namespace {
-
-template <class Function> Function* next(Function*& cached, const char* name) {
-    if (cached == nullptr)
-        cached = reinterpret_cast<Function*>(next_function(name));
-    return cached;
-}
-
-} // namespace
 
 ALLOCLAB_ENTRY _Unwind_Reason_Code _Unwind_RaiseException(_Unwind_Exception* exception) {
     static _Unwind_Reason_Code (*real)(_Unwind_Exception*);

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <sys/mman.h>
 
 namespace alloclab::recording {
 
@@ -37,11 +36,8 @@ bool find_place(const void* p, Place& place) {
     return true;
 }
 
-// Shared memory, because it does not count as the program's anonymous memory; pages come as they
-// are used.
 Word* make_leaf(std::size_t leaf_idx) {
-    void* const mapped = record::map_memory(leaf_bytes, PROT_READ | PROT_WRITE,
-                                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const mapped = record::map_shared(leaf_bytes);
     auto* const leaf = static_cast<Word*>(mapped);
     Word* there = nullptr;
     if (leaf == nullptr || leaves[leaf_idx].compare_exchange_strong(there, leaf))

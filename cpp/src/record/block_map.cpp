@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cstring>
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -18,11 +17,6 @@ Chunk* chunks[most_chunks + 1];
 std::uint32_t count;
 RareLock lock;
 
-void* map_tables(std::size_t bytes) {
-    return map_memory(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                      0);
-}
-
 Chunk* ensure_chunk(std::uintptr_t address) {
     if (Chunk* const found = find_chunk(address); found != nullptr)
         return found;
@@ -31,7 +25,7 @@ Chunk* ensure_chunk(std::uintptr_t address) {
         return found;
     if (numbers == nullptr || address >> 47 != 0 || count == most_chunks)
         return nullptr;
-    auto* const chunk = static_cast<Chunk*>(map_tables(sizeof(Chunk)));
+    auto* const chunk = static_cast<Chunk*>(map_shared(sizeof(Chunk)));
     if (chunk == nullptr)
         return nullptr;
     chunk->begin = address >> chunk_shift << chunk_shift;
@@ -80,7 +74,7 @@ void fix_words(Chunk& chunk, std::uint32_t number, std::size_t first) {
 
 bool prepare_block_map() {
     if (numbers == nullptr)
-        numbers = static_cast<std::uint16_t*>(map_tables(number_slots * sizeof *numbers));
+        numbers = static_cast<std::uint16_t*>(map_shared(number_slots * sizeof *numbers));
     return numbers != nullptr;
 }
 

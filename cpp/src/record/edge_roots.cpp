@@ -8,8 +8,6 @@
 #include <alloclab/record/stack_reader.hpp>
 
 #include <cstring>
-#include <fcntl.h>
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -79,29 +77,13 @@ void search_word(std::uintptr_t address, std::uintptr_t word) {
 // Lists the written private mappings of files, and what lies right behind them (bss): not ours.
 void list_data() {
     const auto own = reinterpret_cast<std::uintptr_t>(&process);
-    const long maps = system_call(SYS_openat, AT_FDCWD, address_argument("/proc/self/maps"),
-                                  O_RDONLY | O_CLOEXEC);
-    MapsParser parser;
-    std::uint64_t object_end = 0;
-    char text[1024];
     tables->range_count = 0;
-    for (long got = 0; !is_error(maps) && (got = system_call(SYS_read, maps, address_argument(text),
-                                                             sizeof text)) > 0;) {
-        for (long at = 0; at < got; ++at) {
-            if (!parser.put(text[at]))
-                continue;
-            const Mapping& mapping = parser.mapping();
-            const bool is_bss = mapping.name == '\0' && mapping.start == object_end;
-            const bool is_object = mapping.name == '/' && mapping.is_private;
-            object_end = is_object ? mapping.end : 0;
-            const bool is_ours = mapping.start <= own && own < mapping.end;
-            if ((is_object || is_bss) && mapping.is_writable && mapping.is_private && !is_ours &&
-                tables->range_count < most_mappings)
-                tables->ranges[tables->range_count++] = {mapping.start, mapping.end};
-        }
-    }
-    if (!is_error(maps))
-        system_call(SYS_close, maps);
+    visit_mappings([own](const Mapping& mapping) {
+        const bool is_ours = mapping.start <= own && own < mapping.end;
+        if ((mapping.is_object() || mapping.is_bss) && mapping.is_writable && mapping.is_private &&
+            !is_ours && tables->range_count < most_mappings)
+            tables->ranges[tables->range_count++] = {mapping.start, mapping.end};
+    });
 }
 
 } // namespace
@@ -109,9 +91,7 @@ void list_data() {
 void search_roots(const void* frame_address, unsigned char* buffer, std::size_t buffer_bytes,
                   std::size_t (*read)(std::uintptr_t from, std::size_t bytes)) {
     if (tables == nullptr)
-        tables =
-            static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
-                                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        tables = static_cast<Tables*>(map_shared(sizeof(Tables)));
     if (tables == nullptr)
         return;
     ++tables->epoch;

@@ -7,7 +7,6 @@
 #include <alloclab/record/process.hpp>
 
 #include <cstring>
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -109,8 +108,7 @@ void prepare_edges() {
     is_prepared = true;
     if (!ensure_capture() || options().edges == Edges::none)
         return;
-    bytes_read = static_cast<unsigned char*>(map_memory(
-        read_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    bytes_read = static_cast<unsigned char*>(map_shared(read_bytes));
     if (bytes_read == nullptr || !prepare_block_map() ||
         read_memory(reinterpret_cast<std::uintptr_t>(&process), 8) != 8) {
         warn_of("edges: not recorded", "no memory, or process_vm_readv is not allowed");
@@ -206,8 +204,7 @@ void forget_edges() {
     forget_roots();
     is_scanning = false;
     births = 0;
-    bytes_read = static_cast<unsigned char*>(map_memory(
-        read_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    bytes_read = static_cast<unsigned char*>(map_shared(read_bytes));
     if (bytes_read == nullptr || !prepare_block_map())
         edges_mode = Edges::none;
 }

@@ -5,7 +5,6 @@
 #include <alloclab/record/recorder.hpp>
 
 #include <cstring>
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -19,7 +18,6 @@ constexpr std::size_t block_capacity = 1 << 16; // slots; a quarter stays free f
 constexpr std::size_t block_most = block_capacity / 4 * 3;
 constexpr std::size_t region_most = 1 << 15;
 
-// Shared memory, because it does not count as the program's anonymous memory.
 struct Tables {
     Range blocks[block_capacity]; // open addressing, linear probing
     Range regions[region_most];   // sorted, disjoint
@@ -32,9 +30,7 @@ RareLock lock;
 
 Tables* ensure_tables() {
     if (tables == nullptr)
-        tables =
-            static_cast<Tables*>(map_memory(sizeof(Tables), PROT_READ | PROT_WRITE,
-                                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        tables = static_cast<Tables*>(map_shared(sizeof(Tables)));
     return tables;
 }
 

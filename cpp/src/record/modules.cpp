@@ -9,7 +9,6 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <link.h>
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -64,8 +63,7 @@ void look_up_finder() {
 
 bool ensure_list() {
     if (list == nullptr)
-        list = static_cast<List*>(map_memory(sizeof(List), PROT_READ | PROT_WRITE,
-                                             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        list = static_cast<List*>(map_shared(sizeof(List)));
     return list != nullptr;
 }
 

@@ -3,7 +3,6 @@
 
 #include <alloclab/record/process.hpp>
 
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -143,8 +142,7 @@ std::uint32_t beyond(LaneHold& hold) {
 
 bool ensure_table() {
     if (table == nullptr) {
-        void* const mapped = map_memory(sizeof(Table), PROT_READ | PROT_WRITE,
-                                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* const mapped = map_shared(sizeof(Table));
         table_generation = process.generation;
         __atomic_store_n(&table, static_cast<Table*>(mapped), __ATOMIC_RELEASE);
     }

@@ -7,8 +7,6 @@
 #include <alloclab/record/memory_maps.hpp>
 #include <alloclab/record/system_call.hpp>
 
-#include <fcntl.h>
-
 namespace alloclab::record {
 
 namespace {
@@ -16,10 +14,6 @@ namespace {
 constexpr std::uint64_t page_is_present = std::uint64_t{1} << 63;
 constexpr std::uint64_t page_is_swapped = std::uint64_t{1} << 62;
 constexpr std::uint64_t page_is_file = std::uint64_t{1} << 61; // or shared
-
-long open_read_only(const char* path) {
-    return system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDONLY | O_CLOEXEC);
-}
 
 std::uint64_t anonymous_pages(long pagemap, const Mapping& mapping) {
     constexpr std::uint64_t batch = 256;
@@ -44,28 +38,14 @@ std::uint64_t anonymous_pages(long pagemap, const Mapping& mapping) {
 } // namespace
 
 std::uint64_t static_anonymous_bytes() {
-    const long maps = open_read_only("/proc/self/maps");
     const long pagemap = open_read_only("/proc/self/pagemap");
-    MapsParser parser;
+    if (is_error(pagemap))
+        return 0;
     std::uint64_t pages = 0;
-    std::uint64_t object_end = 0; // where zeroed data of the object before would begin
-    char text[1024];
-    for (long got = 0;
-         !is_error(maps) && !is_error(pagemap) &&
-         (got = system_call(SYS_read, maps, address_argument(text), sizeof text)) > 0;) {
-        for (long at = 0; at < got; ++at) {
-            if (!parser.put(text[at]))
-                continue;
-            const Mapping& mapping = parser.mapping();
-            const bool is_bss = mapping.name == '\0' && mapping.start == object_end;
-            // A shared file mapping, like the recorder's own, is no object with a bss behind it.
-            const bool is_object = mapping.name == '/' && mapping.is_private;
-            if (!mapping.is_executable && (is_object || is_bss || mapping.is_stack))
-                pages += anonymous_pages(pagemap, mapping);
-            object_end = is_object ? mapping.end : 0;
-        }
-    }
-    system_call(SYS_close, maps);
+    visit_mappings([&](const Mapping& mapping) {
+        if (!mapping.is_executable && (mapping.is_object() || mapping.is_bss || mapping.is_stack))
+            pages += anonymous_pages(pagemap, mapping);
+    });
     system_call(SYS_close, pagemap);
     return pages * page_bytes;
 }

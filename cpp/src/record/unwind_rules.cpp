@@ -6,7 +6,6 @@
 #include <alloclab/record/system_call.hpp>
 
 #include <cstddef>
-#include <sys/mman.h>
 
 namespace alloclab::record {
 
@@ -28,8 +27,7 @@ Slot* slots;
 bool ensure_slots() {
     if (__atomic_load_n(&slots, __ATOMIC_ACQUIRE) != nullptr)
         return true;
-    void* const mapped = map_memory(slot_count * sizeof(Slot), PROT_READ | PROT_WRITE,
-                                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const mapped = map_shared(slot_count * sizeof(Slot));
     if (mapped == nullptr)
         return false;
     Slot* expected = nullptr;

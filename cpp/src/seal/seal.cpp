@@ -2,7 +2,6 @@
 #include <alloclab/seal/seal.hpp>
 
 #include <alloclab/seal/capture_reader.hpp>
-#include <alloclab/seal/output_marks.hpp>
 #include <alloclab/seal/resolver.hpp>
 
 namespace alloclab {
@@ -15,14 +14,13 @@ constexpr std::uint64_t events_per_progress = 1 << 20;
 constexpr std::uint64_t latest_ns = 10'000'000;
 
 // The marks that fall into the capture's time, counted from its beginning.
-std::vector<OutputMark> marks_of(const CaptureHeader& header,
-                                 const std::vector<PrintedMark>& printed) {
-    std::vector<OutputMark> marks;
-    for (const PrintedMark& mark : printed) {
-        if (mark.monotonic_ns >= header.start_monotonic_ns &&
-            mark.monotonic_ns - header.start_monotonic_ns <= header.duration_ns + latest_ns) {
-            marks.push_back({mark.monotonic_ns - header.start_monotonic_ns, mark.kind, mark.name});
-        }
+std::vector<OutputMark> marks_of(const CaptureHeader& header, std::vector<OutputMark> marks) {
+    std::erase_if(marks, [&](const OutputMark& mark) {
+        return mark.time_ns < header.start_monotonic_ns ||
+               mark.time_ns - header.start_monotonic_ns > header.duration_ns + latest_ns;
+    });
+    for (OutputMark& mark : marks) {
+        mark.time_ns -= header.start_monotonic_ns;
     }
     return marks;
 }

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/record/system_call.hpp>
+
 #include <cstdint>
+#include <fcntl.h>
 
 namespace alloclab::record {
+
+inline long open_read_only(const char* path) {
+    return system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDONLY | O_CLOEXEC);
+}
 
 // One line of /proc/self/maps, as far as it matters here.
 struct Mapping {
@@ -14,6 +21,10 @@ struct Mapping {
     bool is_executable = false;
     char name = '\0'; // '/' a file, '[' a special one, '\0' none
     bool is_stack = false;
+    bool is_bss = false; // zeroed data right behind an object's
+
+    // A shared file mapping, like the recorder's own, is no object with a bss behind it.
+    bool is_object() const { return name == '/' && is_private; }
 };
 
 // Takes the file apart byte by byte: a line may be longer than any buffer.
@@ -74,5 +85,26 @@ private:
     unsigned position_ = 0;
     bool is_end_ = false;
 };
+
+// Calls `visitor(mapping)` for each mapping of this process, as far as /proc tells.
+template <class Visitor> void visit_mappings(Visitor&& visitor) {
+    const long maps = open_read_only("/proc/self/maps");
+    MapsParser parser;
+    std::uint64_t object_end = 0; // where zeroed data of the object before would begin
+    char text[1024];
+    for (long got = 0; !is_error(maps) && (got = system_call(SYS_read, maps, address_argument(text),
+                                                             sizeof text)) > 0;) {
+        for (long at = 0; at < got; ++at) {
+            if (!parser.put(text[at]))
+                continue;
+            Mapping mapping = parser.mapping();
+            mapping.is_bss = mapping.name == '\0' && mapping.start == object_end;
+            object_end = mapping.is_object() ? mapping.end : 0;
+            visitor(mapping);
+        }
+    }
+    if (!is_error(maps))
+        system_call(SYS_close, maps);
+}
 
 } // namespace alloclab::record

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 namespace alloclab::record {
@@ -38,6 +39,13 @@ inline void* map_memory(std::size_t bytes, int protection, int flags, int fd, st
     const long result = system_call(SYS_mmap, 0, static_cast<long>(bytes), protection, flags, fd,
                                     static_cast<long>(offset));
     return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
+}
+
+// Maps the recorder's own tables, or returns null: shared memory does not count as the program's
+// anonymous memory. Pages come as they are used.
+inline void* map_shared(std::size_t bytes) {
+    return map_memory(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
 }
 
 inline void unmap_memory(void* p, std::size_t bytes) {

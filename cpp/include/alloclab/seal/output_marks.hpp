@@ -13,7 +13,7 @@ namespace alloclab {
 // A line that the program printed, and what it stands for: "mark", an instant; "scope", a phase
 // that ends the one before; "frame" or "turn", a boundary between two of them.
 struct OutputMark {
-    std::uint64_t time_ns = 0; // since the capture began
+    std::uint64_t time_ns = 0;
     std::string kind;
     std::string name;
 };
@@ -21,7 +21,7 @@ struct OutputMark {
 // Puts what a program printed among its events, by time, as the first thread's.
 class OutputMarks {
 public:
-    // Requires: `marks` in the order of their times.
+    // Requires: `marks` in the order of their times, which count from the capture's beginning.
     OutputMarks(std::vector<OutputMark> marks, Resolver& resolver)
         : marks_(std::move(marks)), resolver_(resolver) {}
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <alloclab/seal/output_marks.hpp>
 #include <alloclab/seal/symbols.hpp>
 #include <alloclab/trace/summary.hpp>
 
@@ -11,19 +12,13 @@
 
 namespace alloclab {
 
-// A line that the program printed, by CLOCK_MONOTONIC; what kinds there are says OutputMark.
-struct PrintedMark {
-    std::uint64_t monotonic_ns = 0;
-    std::string kind;
-    std::string name;
-};
-
 struct SealOptions {
     int level = 9; // zstd's, 1 to 22
     std::string_view metadata_json = "{}";
     std::function<void(std::uint64_t)> progress; // called now and then with the events so far
-    std::vector<PrintedMark> marks; // in order; those outside the capture's time are left out
-    Symbolizer symbolize;           // empty: call sites stay addresses in objects
+    // In order, by CLOCK_MONOTONIC; those outside the capture's time are left out.
+    std::vector<OutputMark> marks;
+    Symbolizer symbolize; // empty: call sites stay addresses in objects
 };
 
 // Makes a trace of a capture: merges its threads, resolves addresses to objects, compresses.

@@ -3,7 +3,6 @@
 
 #include <alloclab/record/process.hpp>
 
-
 namespace alloclab::record {
 
 using namespace capture;

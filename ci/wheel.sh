@@ -16,7 +16,7 @@ export PATH="$PWD/$venv/bin:$PATH"
 "$room/venv/bin/python" -m pip install --retries 5 "$(echo "$room"/alloclab-*.whl)[plot,pandas,test]"
 
 "$python" -m venv "$room/editable"
-"$room/editable/bin/python" -m pip install --retries 5 -C build-dir=build/editable -e ".[test]"
+"$room/editable/bin/python" -m pip install --retries 5 -e ".[test]"
 "$room/editable/bin/python" -m pytest -p no:cacheprovider tests/test_install.py
 "$room/editable/bin/alloclab" doctor
 

@@ -9,15 +9,8 @@ namespace alloclab {
 
 using namespace capture;
 
-namespace {
-
-// Beyond this nothing is a name: the tables they index are sized by them.
-constexpr std::uint64_t max_names = std::uint64_t{1} << 24;
-
-} // namespace
-
 std::uint32_t CaptureLane::take_name() {
-    return static_cast<std::uint32_t>(std::min(take_varint(), max_names));
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(take_varint(), UINT32_MAX));
 }
 
 void CaptureLane::decode_name() {

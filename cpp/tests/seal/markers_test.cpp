@@ -108,6 +108,16 @@ TEST(Markers, a_name_heard_of_later_than_used_has_its_text_all_the_same) {
     EXPECT_EQ(sealed.name(marks.name[1]), "?");
 }
 
+TEST(Markers, numbers_that_no_recorder_gives_names_take_no_room) {
+    MarkedCapture capture;
+    capture.put_code(Code::mark, {0xfffffff0});
+    capture.put_code(Code::tag, {std::uint64_t{1} << 40});
+    capture.put_code(Code::scope_enter, {1, 0x7fffffff, 0x10000000});
+    Sealed sealed(capture);
+    EXPECT_EQ(sealed.reader.names().size(), 4u);
+    EXPECT_EQ(sealed.name(read_mark_table(sealed.reader).name[0]), "?");
+}
+
 TEST(Markers, a_tag_holds_for_its_threads_allocations_until_the_next) {
     MarkedCapture capture;
     capture.put_name(0, "scratch");

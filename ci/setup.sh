@@ -16,7 +16,7 @@ extras=plot,pandas
 case $level in
 first) ;;
 test | full)
-    needed+=(gcc make libgtest-dev clang-14 libclang-rt-14-dev util-linux gcc-12-plugin-dev)
+    needed+=(ccache gcc make libgtest-dev clang-14 libclang-rt-14-dev util-linux gcc-12-plugin-dev)
     extras=plot,pandas,test
     ;;&
 full)

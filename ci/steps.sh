@@ -9,6 +9,13 @@ venv=.venv
 jobs=$(nproc)
 mkdir -p "$logs_dir"
 
+# The same sources are built several times with the same flags: for the wheel, the C++ tests, the
+# editable install. Where ccache is installed each is compiled once.
+if command -v ccache >/dev/null; then
+    export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    export CCACHE_DIR=$PWD/build/ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+fi
+
 say() { printf '%s\n' "$*" >&2; }
 
 # quietly NAME COMMAND...: runs the command with its output in build/logs/NAME.log. One line says

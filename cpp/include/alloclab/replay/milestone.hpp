@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,8 +44,9 @@ inline std::uint64_t voluntary_switches() {
     return static_cast<std::uint64_t>(usage.ru_nvcsw);
 }
 
-// How long the threads of a replay spin before they sleep: long while each has a processor, for
-// then nobody else gains by a sleep, which costs tens of microseconds; else next to nothing.
+// How long the threads of a replay stay awake before they sleep, which costs tens of microseconds:
+// while each has a processor they spin, for then nobody else gains by a sleep; else they let the
+// others run, again and again.
 class Patience {
 public:
     explicit Patience(std::uint32_t processors) : processors_(processors) {}
@@ -65,6 +67,13 @@ public:
             }
         } while (awake_.load(std::memory_order_relaxed) <= processors_ && processors_ > 1 &&
                  monotonic_ns() - start_ns < longest_ns);
+        constexpr int most_yields = 40;
+        for (int yield = 0; yield < most_yields; ++yield) {
+            ::sched_yield();
+            if (is_reached()) {
+                return true;
+            }
+        }
         return false;
     }
 

@@ -8,9 +8,7 @@ prints the rows.
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+from benchmark_cores import LEAST_GAIN, Hammer
 from benchmark_rows import Row
 from record_workloads import prepare_workload, without_output
 from recorder_overhead import Variant, compile_command, measure, of_sites, record_library
@@ -32,73 +31,18 @@ MOST_RATIOS = {
 }
 EDGE_INTERVAL = 1_000_000
 
-# Each thread keeps sixteen blocks and replaces one a round; the clock runs while all of them do.
-HAMMER = r"""
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-static long rounds;
-static pthread_barrier_t start;
-static void *hammer(void *nothing) {
-    void *blocks[16] = {0};
-    (void)nothing;
-    pthread_barrier_wait(&start);
-    for (long round = 0; round < rounds; ++round) {
-        free(blocks[round % 16]);
-        blocks[round % 16] = malloc(16 + (unsigned long)(round * 7 % 31) * 8);
-    }
-    return NULL;
-}
-int main(int argc, char **argv) {
-    int count = argc > 1 ? atoi(argv[1]) : 1;
-    pthread_t threads[8];
-    struct timespec before, after;
-    rounds = argc > 2 ? atol(argv[2]) : 1000000;
-    pthread_barrier_init(&start, NULL, (unsigned)count + 1);
-    for (int n = 0; n < count; ++n)
-        pthread_create(&threads[n], NULL, hammer, NULL);
-    pthread_barrier_wait(&start);
-    clock_gettime(CLOCK_MONOTONIC, &before);
-    for (int n = 0; n < count; ++n)
-        pthread_join(threads[n], NULL);
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    double ns = (after.tv_sec - before.tv_sec) * 1e9 + (after.tv_nsec - before.tv_nsec);
-    printf("%f\n", 2.0 * count * rounds / ns * 1e3);
-    return 0;
-}
-"""
 ROUNDS = 4_000_000
-
-
-def events_per_us(program: Path, threads: int, library: Path | None, folder: Path) -> float:
-    """Millions of events a second that so many threads get through, recorded or bare."""
-    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    with tempfile.TemporaryDirectory(dir=folder) as captures:
-        if library is not None:
-            environment |= {"LD_PRELOAD": str(library), "ALLOCLAB_RECORD_DIR": captures}
-        answer = subprocess.run(
-            [program, str(threads), str(ROUNDS)],
-            check=True,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-    return float(answer.stdout)
 
 
 def scaling(repeats: int, library: Path, folder: Path) -> list[dict[str, float]]:
     """Millions of events a second with one and with two threads, recorded and bare, in turns."""
-    source, program = folder / "hammer.c", folder / "hammer"
-    source.write_text(HAMMER, encoding="utf-8")
-    flags = ["-O2", "-pthread", "-fno-builtin"]
-    subprocess.run(["cc", *flags, "-o", program, source], check=True)
+    hammer = Hammer(folder)
     return [
         {
-            "bare_one": events_per_us(program, 1, None, folder),
-            "one": events_per_us(program, 1, library, folder),
-            "two": events_per_us(program, 2, library, folder),
-            "bare_two": events_per_us(program, 2, None, folder),
+            "bare_one": hammer.rate(1, ROUNDS),
+            "one": hammer.rate(1, ROUNDS, library),
+            "two": hammer.rate(2, ROUNDS, library),
+            "bare_two": hammer.rate(2, ROUNDS),
         }
         for _ in range(repeats)
     ]
@@ -118,7 +62,7 @@ def overhead(repeats: int, library: Path, folder: Path) -> list[Row]:
     command = compile_command(folder, BIG)
     variants = {f"sites {kind}": of_sites(kind) for kind in ("none", "caller", "stack:16")}
     variants[PLUGIN] = Variant(words=(f"-fplugin={al.gcc_plugin()}",))
-    found = measure(command, library, max(repeats, 7), folder, variants)["variants"]
+    found = measure(command, library, max(repeats, 15), folder, variants)["variants"]
     rows = []
     for name, (most, aim) in MOST_RATIOS.items():
         ratios = found[name]["pair_ratios"]
@@ -193,7 +137,7 @@ def sizes(folder: Path) -> list[Row]:
 def scaling_row(rounds: list[dict[str, float]]) -> Row:
     """Counts the rounds in which a second core was free: where two bare threads found one."""
     what, must = "two threads recorded, of one", ">= 1.7x (aim 1.9x)"
-    free = [each for each in rounds if each["bare_two"] >= 1.8 * each["bare_one"]]
+    free = [each for each in rounds if each["bare_two"] >= LEAST_GAIN * each["bare_one"]]
     if not free:
         return Row(what, must, f"not measured: no free core in {len(rounds)} rounds", None)
     gain = statistics.median(each["two"] / each["one"] for each in free)

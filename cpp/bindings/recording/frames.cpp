@@ -5,7 +5,7 @@
 
 #include <alloclab/record/append.hpp>
 #include <alloclab/record/capture_format.hpp>
-#include <alloclab/record/names.hpp>
+#include <alloclab/record/name_text.hpp>
 
 #include <cstdlib>
 #include <cstring>
@@ -42,56 +42,24 @@ bool keep_code(PyCodeObject* code) {
     return true;
 }
 
-// A name being put together: of more than fits, the beginning.
-class Text {
-public:
-    void put(Py_UCS4 c) {
-        if (used_ + 4 > sizeof bytes_)
-            return;
-        if (c < 0x80) {
-            put_byte(c);
-        } else if (c < 0x800) {
-            put_byte(0xc0 | c >> 6);
-            put_tail(c, 0);
-        } else if (c < 0x10000) {
-            put_byte(0xe0 | c >> 12);
-            put_tail(c, 1);
-        } else {
-            put_byte(0xf0 | c >> 18);
-            put_tail(c, 2);
-        }
-    }
-    // Not by the interpreter's own conversion, which allocates.
-    void put(PyObject* text) {
-        const int kind = PyUnicode_KIND(text);
-        const void* const data = PyUnicode_DATA(text);
-        const Py_ssize_t length = PyUnicode_GET_LENGTH(text);
-        for (Py_ssize_t at = 0; at < length; ++at)
-            put(PyUnicode_READ(kind, data, at));
-    }
-    const char* bytes() const { return bytes_; }
-    std::size_t used() const { return used_; }
-
-private:
-    void put_byte(Py_UCS4 value) { bytes_[used_++] = static_cast<char>(value); }
-    void put_tail(Py_UCS4 c, int sixes) {
-        for (; sixes >= 0; --sixes)
-            put_byte(0x80 | (c >> (6 * sixes) & 0x3f));
-    }
-
-    char bytes_[name_most_bytes];
-    std::size_t used_ = 0;
-};
+// Not by the interpreter's own conversion, which allocates.
+void put(NameText& name, PyObject* text) {
+    const int kind = PyUnicode_KIND(text);
+    const void* const data = PyUnicode_DATA(text);
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    for (Py_ssize_t at = 0; at < length; ++at)
+        name.put(PyUnicode_READ(kind, data, at));
+}
 
 // Tells a new frame. Returns its number, or 0 when that could not be.
 [[gnu::noinline]] std::uint32_t tell_frame(RecordedThread& me, const alloclab_python_frame& frame,
                                            std::uint64_t key, std::uint32_t parent) {
     if (!keep_code(frame.code))
         return 0;
-    Text text;
-    text.put(frame.code->co_qualname);
+    NameText text;
+    put(text, frame.code->co_qualname);
     text.put('\n');
-    text.put(frame.code->co_filename);
+    put(text, frame.code->co_filename);
     const int line = PyCode_Addr2Line(frame.code, frame.instruction);
     constexpr std::uint64_t most_line = (std::uint64_t{1} << capture::frame_line_bits) - 1;
     LaneHold hold;

@@ -70,6 +70,8 @@ bool read_headers(const ElfW(Phdr) * headers, std::size_t count, Module& module)
         if (header.p_type == PT_GNU_EH_FRAME) {
             module.unwind_header = reinterpret_cast<const unsigned char*>(at);
             module.unwind_header_bytes = header.p_memsz;
+        } else if (header.p_type == PT_DYNAMIC) {
+            module.dynamic = at;
         } else if (header.p_type == PT_NOTE && module.build_id == nullptr) {
             read_notes(at, header.p_memsz, module);
         }

@@ -22,6 +22,7 @@ struct Module {
     std::uintptr_t bias;                // address - bias is the object's own virtual address
     const unsigned char* unwind_header; // .eh_frame_hdr, or null
     std::size_t unwind_header_bytes;
+    std::uintptr_t dynamic; // section of symbols and the like, or 0
     const unsigned char* build_id;
     std::size_t build_id_bytes;
     const char* name;     // the loader's; empty: the executable. Valid while the object is there

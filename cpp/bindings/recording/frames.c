@@ -8,6 +8,7 @@
 #if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030e0000
 #define Py_BUILD_CORE 1
 #include <internal/pycore_frame.h>
+#include <string.h>
 #define ALLOCLAB_HAS_FRAMES 1
 #else
 #define ALLOCLAB_HAS_FRAMES 0
@@ -57,7 +58,67 @@ size_t alloclab_read_frames(struct alloclab_python_frame* out, size_t most) {
     return count;
 }
 
+// The lowest bit that a word of a text's state has set.
+static unsigned short lowest_bit(const PyASCIIObject* text) {
+    unsigned int word = 0;
+    memcpy(&word, &text->state, sizeof word);
+    return (unsigned short)__builtin_ctz(word);
+}
+
+struct alloclab_python_layout alloclab_read_layout(void) {
+    static PyASCIIObject of_kind, compact, ascii;
+    of_kind.state.kind = PyUnicode_1BYTE_KIND;
+    compact.state.compact = 1;
+    ascii.state.ascii = 1;
+    const struct alloclab_python_layout layout = {
+        .version = PY_VERSION_HEX >> 16,
+#if PY_VERSION_HEX >= 0x030d0000
+        .state_cframe = 0,
+        .current_frame = offsetof(PyThreadState, current_frame),
+        .frame_code = offsetof(_PyInterpreterFrame, f_executable),
+        .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
 #else
+        .state_cframe = offsetof(PyThreadState, cframe),
+        .current_frame = offsetof(_PyCFrame, current_frame),
+        .frame_code = offsetof(_PyInterpreterFrame, f_code),
+        .frame_instruction = offsetof(_PyInterpreterFrame, prev_instr),
+#endif
+        .frame_previous = offsetof(_PyInterpreterFrame, previous),
+        .frame_owner = offsetof(_PyInterpreterFrame, owner),
+        .generator_owner = FRAME_OWNED_BY_GENERATOR,
+#if PY_VERSION_HEX >= 0x030c0000
+        .c_stack_owner = FRAME_OWNED_BY_CSTACK,
+#else
+        .c_stack_owner = 255,
+#endif
+        .code_first_traceable = offsetof(PyCodeObject, _co_firsttraceable),
+        .code_first_line = offsetof(PyCodeObject, co_firstlineno),
+        .code_filename = offsetof(PyCodeObject, co_filename),
+        .code_qualname = offsetof(PyCodeObject, co_qualname),
+        .code_line_table = offsetof(PyCodeObject, co_linetable),
+        .code_instructions = offsetof(PyCodeObject, co_code_adaptive),
+        .object_references = offsetof(PyObject, ob_refcnt),
+        .text_length = offsetof(PyASCIIObject, length),
+        .text_hash = offsetof(PyASCIIObject, hash),
+        .text_state = offsetof(PyASCIIObject, state),
+        .text_ascii = sizeof(PyASCIIObject),
+        .text_characters = sizeof(PyCompactUnicodeObject),
+        .kind_shift = lowest_bit(&of_kind),
+        .compact_bit = lowest_bit(&compact),
+        .ascii_bit = lowest_bit(&ascii),
+        .type_basic_size = offsetof(PyTypeObject, tp_basicsize),
+        .code_type_bytes = (unsigned short)PyCode_Type.tp_basicsize,
+        .text_type_bytes = (unsigned short)PyUnicode_Type.tp_basicsize,
+    };
+    return layout;
+}
+
+#else
+
+struct alloclab_python_layout alloclab_read_layout(void) {
+    const struct alloclab_python_layout unknown = {0};
+    return unknown;
+}
 
 size_t alloclab_read_frames(struct alloclab_python_frame* out, size_t most) {
     (void)out;

@@ -5,6 +5,8 @@
 
 #include <Python.h>
 
+#include <alloclab/record/python_layout.h>
+
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -22,6 +24,10 @@ int alloclab_can_read_frames(void);
 // Writes the innermost frames, at most `most`, the innermost first. Returns how many: 0 where this
 // thread does not hold the interpreter's lock.
 size_t alloclab_read_frames(struct alloclab_python_frame* out, size_t most);
+
+// Where this interpreter keeps what its frames are read by, for a recorder that is built without
+// its headers. The version is 0 where that is not known.
+struct alloclab_python_layout alloclab_read_layout(void);
 
 #ifdef __cplusplus
 }

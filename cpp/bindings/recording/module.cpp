@@ -12,6 +12,10 @@
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/process.hpp>
 
+#include <cstring>
+#include <iterator>
+#include <utility>
+
 namespace py = pybind11;
 
 namespace alloclab::recording {
@@ -89,6 +93,20 @@ void mark(const char* name) {
         record::record_mark(name);
 }
 
+// The numbers of alloclab_python_layout, in their order, or None.
+py::object frame_layout() {
+    const alloclab_python_layout layout = alloclab_read_layout();
+    if (layout.version == 0)
+        return py::none();
+    unsigned short numbers[alloclab_python_layout_numbers];
+    static_assert(sizeof numbers == sizeof layout);
+    std::memcpy(numbers, &layout, sizeof numbers);
+    py::tuple found(std::size(numbers));
+    for (std::size_t number_idx = 0; number_idx < std::size(numbers); ++number_idx)
+        found[number_idx] = numbers[number_idx];
+    return std::move(found);
+}
+
 } // namespace
 
 } // namespace alloclab::recording
@@ -97,6 +115,7 @@ PYBIND11_MODULE(_recording, module) {
     using namespace alloclab::recording;
     module.doc() = "Recording this interpreter; use alloclab.recording, not this.";
     module.attr("most_frames") = alloclab_can_read_frames() != 0 ? most_python_frames : 0;
+    module.def("frame_layout", &frame_layout);
     module.def("start", &start, py::arg("directory"), py::arg("depth"));
     module.def("stop", &stop);
     module.def("watch_numpy", &watch_numpy);

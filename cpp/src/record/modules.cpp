@@ -5,6 +5,7 @@
 #include <alloclab/record/module_image.hpp>
 #include <alloclab/record/names.hpp>
 #include <alloclab/record/process.hpp>
+#include <alloclab/record/python_frames.hpp>
 
 #include <cstring>
 #include <dlfcn.h>
@@ -99,6 +100,7 @@ void insert(const Module& module) {
     list->modules[at] = module;
     ++list->count;
     end_change();
+    meet_python(module);
 }
 
 bool find_listed(std::uintptr_t address, Module& found) {
@@ -169,6 +171,7 @@ void remove_if_gone(std::size_t at) {
     if (!is_gone(module))
         return;
     const Module gone = module;
+    lose_python(gone);
     begin_change();
     std::memmove(&module, &module + 1, (list->count - at - 1) * sizeof(Module));
     --list->count;

@@ -2,6 +2,7 @@
 #include <alloclab/record/options.hpp>
 
 #include <alloclab/record/process.hpp>
+#include <alloclab/record/python_frames.hpp>
 
 #include <cstring>
 #include <fcntl.h>
@@ -103,6 +104,8 @@ bool take_option(const char* name, const char* value, Options& options) {
         return take_symbols(value, options.frame_on);
     if (std::strcmp(name, "scope-on") == 0)
         return take_symbols(value, options.scope_on);
+    if (std::strcmp(name, "python-layout") == 0)
+        return parse_python_layout(value, options.python);
     return false;
 }
 

@@ -7,6 +7,7 @@
 #include <alloclab/record/number_table.hpp>
 #include <alloclab/record/options.hpp>
 #include <alloclab/record/process.hpp>
+#include <alloclab/record/python_frames.hpp>
 
 #include <array>
 #include <cstring>
@@ -24,7 +25,7 @@ namespace {
 struct ThreadSites {
     KnownStack stack;
     NumberTable stacks; // hash of a stack -> frame
-    NumberTable frames; // address, frame of the caller -> frame
+    NumberTable frames; // address or Python frame's key, frame of the caller -> frame
     std::uint32_t frame_count;
     std::uint32_t modules_generation; // that the tables hold for
     Caller outer;                     // who called an outer entry point of ours; pc 0: no one
@@ -32,6 +33,14 @@ struct ThreadSites {
     std::uint32_t told_count;
     std::uint32_t told_frames[most_frames];
     std::uintptr_t told_addresses[most_frames];
+};
+
+// A stack as it was found: native frames, and outside them Python ones where there are any.
+struct FoundStack {
+    const std::uintptr_t* addresses; // innermost first; of a Python frame its key
+    Walk walk;
+    std::size_t native_count;
+    const PythonFrame* python; // walk.count - native_count
 };
 __thread ThreadSites thread_sites = {};
 
@@ -66,17 +75,23 @@ std::uint64_t hash_of(const std::uintptr_t* addresses, std::size_t count) {
 }
 
 // Tells a new frame. Returns its number, or 0 when that could not be.
-std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_t address) {
+std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_t address,
+                         const PythonFrame* python) {
     if (sites.frame_count == most_thread_frames) {
         __atomic_fetch_add(&process.header->lost_frames, 1, __ATOMIC_RELAXED);
         return 0;
     }
-    if ((address & frame_is_named) == 0)
+    if (python == nullptr)
         tell_module(address - 1);
-    EventBytes event(Code::frame);
-    event.put(std::uint64_t{parent}).put(std::uint64_t{address});
     LaneHold hold;
-    if (!hold || &*hold != &thread_lanes.own || !hold.make_room(event.count()))
+    if (!hold || &*hold != &thread_lanes.own)
+        return 0;
+    const std::uint64_t word = python == nullptr ? address : python_frame_word(hold, *python);
+    if (word == 0)
+        return 0;
+    EventBytes event(Code::frame);
+    event.put(std::uint64_t{parent}).put(word);
+    if (!hold.make_room(event.count()))
         return 0;
     hold.append(event);
     // Counted as soon as it is told: a reader counts the same.
@@ -85,8 +100,10 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 }
 
 // Finds or tells a stack's frames, from the outermost in.
-[[gnu::noinline]] std::uint32_t tell_stack(ThreadSites& sites, const std::uintptr_t* addresses,
-                                           const Walk& walk, std::uint64_t hash) {
+[[gnu::noinline]] std::uint32_t tell_stack(ThreadSites& sites, const FoundStack& stack,
+                                           std::uint64_t hash) {
+    const std::uintptr_t* const addresses = stack.addresses;
+    const Walk& walk = stack.walk;
     std::uint32_t frame = 0;
     std::size_t outer_idx = 0;
     for (; outer_idx < walk.count && outer_idx < sites.told_count &&
@@ -94,9 +111,13 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
          ++outer_idx)
         frame = sites.told_frames[outer_idx];
     for (; outer_idx < walk.count; ++outer_idx) {
-        const std::uintptr_t address = addresses[walk.count - 1 - outer_idx];
+        const std::size_t inner_idx = walk.count - 1 - outer_idx;
+        const std::uintptr_t address = addresses[inner_idx];
         const std::uint32_t known = sites.frames.find(address, frame);
-        frame = known != 0 ? known : tell_frame(sites, frame, address);
+        const PythonFrame* const python = inner_idx < stack.native_count
+                                              ? nullptr
+                                              : stack.python + inner_idx - stack.native_count;
+        frame = known != 0 ? known : tell_frame(sites, frame, address, python);
         if (frame == 0) {
             sites.told_count = 0;
             return 0;
@@ -152,6 +173,32 @@ bool has_outer(const ThreadSites& sites, std::uintptr_t sp) {
     return walk;
 }
 
+std::uint32_t find_stack(ThreadSites& sites, const FoundStack& stack) {
+    const std::uint64_t hash = hash_of(stack.addresses, stack.walk.count);
+    const std::uint32_t known = sites.stacks.find(hash, 0);
+    return __builtin_expect(known != 0, true) ? known : tell_stack(sites, stack, hash);
+}
+
+// The Python frames take the place of the interpreter's innermost loop and of what is outside it:
+// that would show each of them as the same function, and C code between them only by chance.
+[[gnu::noinline]] std::uint32_t find_python_stack(ThreadSites& sites, std::uintptr_t* addresses,
+                                                  Walk walk) {
+    PythonFrame frames[most_frames];
+    const std::size_t read_count = read_python_frames(frames, site_depth);
+    std::size_t native_count = 0;
+    while (native_count < walk.count &&
+           (read_count == 0 || !is_in_python_loop(addresses[native_count])))
+        ++native_count;
+    if (native_count < walk.count)
+        walk.is_cut = false;
+    const std::size_t room = most_frames - native_count;
+    const std::size_t python_count = read_count < room ? read_count : room;
+    for (std::size_t frame_idx = 0; frame_idx < python_count; ++frame_idx)
+        addresses[native_count + frame_idx] = frames[frame_idx].key;
+    walk.count = native_count + python_count;
+    return find_stack(sites, {addresses, walk, native_count, frames});
+}
+
 std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
     if (sites.outer.pc != 0) {
         if (has_outer(sites, caller.sp))
@@ -169,9 +216,9 @@ std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
     if (const std::uint32_t generation = modules_generation();
         __builtin_expect(sites.modules_generation != generation, false))
         forget_addresses(sites, generation);
-    const std::uint64_t hash = hash_of(addresses, walk.count);
-    const std::uint32_t known = sites.stacks.find(hash, 0);
-    return __builtin_expect(known != 0, true) ? known : tell_stack(sites, addresses, walk, hash);
+    if (has_python())
+        return find_python_stack(sites, addresses, walk);
+    return find_stack(sites, {addresses, walk, walk.count, nullptr});
 }
 
 } // namespace

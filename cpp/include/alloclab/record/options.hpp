@@ -4,6 +4,8 @@
 // What the driver asks of the recorder beyond recording: the file `options` beside `control`, lines
 // of name=value. Read once, when the capture is opened; until then everything is as without it.
 
+#include <alloclab/record/python_layout.h>
+
 #include <cstdint>
 
 namespace alloclab::record {
@@ -18,6 +20,7 @@ struct Options {
     std::uint64_t edge_interval = 0; // N, at least 1
     const char* frame_on = "";       // frame-on=symbol,symbol
     const char* scope_on = "";       // scope-on=symbol,symbol
+    alloclab_python_layout python{}; // python-layout=number,number
 };
 
 // The text the options may fill, and so the longest list of symbols.

@@ -4,6 +4,12 @@
 most_frames: int
 """How many Python frames a site may have: 0 where this interpreter's cannot be read."""
 
+def frame_layout() -> tuple[int, ...] | None:
+    """Returns where this interpreter keeps what its frames are read by, None where it is unknown.
+
+    The numbers are those of alloclab_python_layout, in its order.
+    """
+
 def start(directory: str, depth: int) -> bool: ...
 def stop() -> tuple[bytes, dict[str, dict[str, int]]]: ...
 def watch_numpy() -> object: ...

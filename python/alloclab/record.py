@@ -29,7 +29,7 @@ from alloclab.captures import (
 from alloclab.errors import UsageError
 from alloclab.gcc_phases import add_gcc_phases
 from alloclab.output_marks import OutputMarks, checked_pattern
-from alloclab.record_options import recorder_options
+from alloclab.record_options import python_layout, recorder_options
 from alloclab.staging import Stage
 
 _POLL_S = 0.05
@@ -85,6 +85,7 @@ def record(
     """
     check_max_bytes(max_bytes)
     options = recorder_options(frame_on=frame_on, scope_on=scope_on, sites=sites, edges=edges)
+    options |= python_layout(sites)
     pattern = None if mark_output is None else checked_pattern(mark_output)
     words = [os.fspath(word) for word in command]
     environment = dict(os.environ if env is None else env)

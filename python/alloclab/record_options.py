@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from alloclab import _recording
 from alloclab.errors import UsageError
 
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]*")
@@ -47,3 +48,15 @@ def recorder_options(
     if sum(len(name) + len(value) + 2 for name, value in options.items()) >= _MOST_BYTES:
         raise UsageError("frame_on and scope_on: more names than 16 KiB hold")
     return options
+
+
+def python_layout(sites: str | None) -> dict[str, str]:
+    """Returns the line by which the recorder reads Python frames, if it is to walk stacks.
+
+    It is made for this interpreter's version; the recorder checks whether the program's is the
+    same. There is none where this version's layout is not known.
+    """
+    if sites is None or not sites.startswith("stack"):
+        return {}
+    numbers = _recording.frame_layout()
+    return {} if numbers is None else {"python-layout": ",".join(map(str, numbers))}

@@ -112,17 +112,28 @@ std::uint64_t mark_of(std::uintptr_t text) {
     return mark ^ bytes << 32;
 }
 
+// Callers are often of the same file.
+struct MarkedText {
+    std::uintptr_t text;
+    std::uint64_t mark;
+
+    void become(std::uintptr_t other) {
+        if (other != text)
+            *this = {other, mark_of(other)};
+    }
+};
+
 // One key for each place of each code object. Objects die and others take their addresses, so that
 // what the object refers to, and what that says, is in it. Odd factors as in sites.cpp.
-std::uint64_t key_of(std::uintptr_t code, std::int32_t instruction) {
+std::uint64_t key_of(std::uintptr_t code, std::int32_t instruction, MarkedText& file) {
     const std::uintptr_t name = load_address(code, layout.code_qualname);
-    const std::uintptr_t file = load_address(code, layout.code_filename);
+    file.become(load_address(code, layout.code_filename));
     const std::uint64_t place = std::uint64_t{load<std::uint32_t>(code, layout.code_first_line)}
                                     << 32 |
                                 static_cast<std::uint32_t>(instruction);
     std::uint64_t sum = code * 0x9e3779b97f4a7c15U + place * 0xe7037ed1a0b428dbU +
                         name * 0x8ebc6af09c88c6e3U + mark_of(name) * 0x589965cc75374cc3U +
-                        file * 0x1d8e4e27c47d124fU + mark_of(file) * 0xeb44accab455d165U +
+                        file.text * 0x1d8e4e27c47d124fU + file.mark * 0xeb44accab455d165U +
                         load_address(code, layout.code_line_table) * 0xa0761d6478bd642fU;
     sum = (sum ^ sum >> 32) * 0xd6e8feb86659fd93U;
     return (sum ^ sum >> 32) | capture::frame_is_named;
@@ -184,16 +195,17 @@ std::size_t read_python_frames(PythonFrame* out, std::size_t most) {
     const std::uintptr_t holder =
         layout.state_cframe == 0 ? state : load_address(state, layout.state_cframe);
     std::size_t count = 0;
+    MarkedText file{};
     for (std::uintptr_t frame = holder == 0 ? 0 : load_address(holder, layout.current_frame);
          frame != 0 && count < most; frame = load_address(frame, layout.frame_previous)) {
         const std::uintptr_t code = load_address(frame, layout.frame_code);
         const std::uintptr_t instruction = load_address(frame, layout.frame_instruction);
         if (load<unsigned char>(frame, layout.frame_owner) == layout.c_stack_owner ||
             !is_complete(frame, code, instruction) ||
-            load<std::size_t>(code, layout.object_references) == 0) // dies with its frame: 3.11
+            load<std::size_t>(code, layout.object_references) == 0) // it is about to go
             continue;
         const auto place = static_cast<std::int32_t>(instruction - code - layout.code_instructions);
-        out[count++] = {code, place, key_of(code, place)};
+        out[count++] = {code, place, key_of(code, place, file)};
     }
     return count;
 }

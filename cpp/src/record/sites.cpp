@@ -168,8 +168,10 @@ bool has_outer(const ThreadSites& sites, std::uintptr_t sp) {
         ++own_count;
     walk.count -= own_count;
     std::memmove(addresses, addresses + own_count, walk.count * sizeof *addresses);
-    if (walk.count > site_depth)
-        walk = {site_depth, false};
+    if (walk.count > site_depth) {
+        walk.count = site_depth;
+        walk.is_cut = false;
+    }
     return walk;
 }
 
@@ -180,11 +182,12 @@ std::uint32_t find_stack(ThreadSites& sites, const FoundStack& stack) {
 }
 
 // The Python frames take the place of the interpreter's innermost loop and of what is outside it:
-// that would show each of them as the same function, and C code between them only by chance.
+// that would show each of them as the same function, and C code between them only by chance. There
+// are none below a signal's handler, which may have interrupted the loop half-way through a change.
 [[gnu::noinline]] std::uint32_t find_python_stack(ThreadSites& sites, std::uintptr_t* addresses,
                                                   Walk walk) {
     PythonFrame frames[most_frames];
-    const std::size_t read_count = read_python_frames(frames, site_depth);
+    const std::size_t read_count = walk.is_of_handler ? 0 : read_python_frames(frames, site_depth);
     std::size_t native_count = 0;
     while (native_count < walk.count &&
            (read_count == 0 || !is_in_python_loop(addresses[native_count])))

@@ -171,10 +171,10 @@ private:
         for (;;) {
             addresses_[count_++] = frame.caller.pc;
             if (count_ == depth_)
-                return {count_, false};
+                return {count_, false, true};
             const Step way = step(stack_, frame);
             if (way == Step::to_end || way == Step::lost)
-                return {count_, way == Step::lost};
+                return {count_, way == Step::lost, true};
         }
     }
 

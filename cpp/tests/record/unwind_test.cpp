@@ -32,6 +32,7 @@ struct Stacks {
     std::vector<std::uintptr_t> ours;
     std::vector<std::uintptr_t> theirs;
     bool is_cut = true;
+    bool is_of_handler = false;
 };
 
 [[gnu::noinline]] void take(void* argument) {
@@ -41,6 +42,7 @@ struct Stacks {
         walk_stack(caller_of(__builtin_frame_address(0)), known, addresses, most_frames);
     stacks.ours.assign(addresses, addresses + walk.count);
     stacks.is_cut = walk.is_cut;
+    stacks.is_of_handler = walk.is_of_handler;
     void* frames[most_frames + 2];
     const int count = backtrace(frames, most_frames + 2);
     stacks.theirs.clear();
@@ -63,6 +65,7 @@ protected:
     void expect_same() {
         EXPECT_EQ(stacks.ours, stacks.theirs);
         EXPECT_FALSE(stacks.is_cut);
+        EXPECT_FALSE(stacks.is_of_handler);
         EXPECT_GT(stacks.ours.size(), 3u);
     }
     void expect_same_in(const Shapes& shapes) {
@@ -147,6 +150,7 @@ void expect_same_but_for_one(const Stacks& stacks) {
     }
     EXPECT_EQ(differing, 1u);
     EXPECT_FALSE(stacks.is_cut);
+    EXPECT_TRUE(stacks.is_of_handler);
 }
 
 void raise_here(void*) {

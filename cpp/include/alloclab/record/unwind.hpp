@@ -28,6 +28,7 @@ inline Caller caller_of(const void* frame_address) {
 struct Walk {
     std::size_t count; // of addresses
     bool is_cut;       // it ended where the stack did not, for want of a rule or of readable memory
+    bool is_of_handler = false; // it went from a signal's handler to what that interrupted
 };
 
 inline constexpr std::size_t most_frames = 64;

@@ -120,6 +120,17 @@ def test_a_recording_without_sites_has_the_same_events(tmp_path: Path) -> None:
         assert counts[0][kind] == counts[1][kind]
 
 
+def test_redacted_frames_hold_no_path(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONMALLOC": "malloc"}
+    command = [sys.executable, "-S", str(SCRIPT)]
+    capture = al.record(command, output=tmp_path, env=environment, sites="stack", redact=True)
+    (trace,) = capture
+    (innermost, *_) = python_frames(stack_of(trace, 50003))
+    assert innermost.function == "take"
+    assert innermost.file.startswith("sha256:")
+    assert not [name for name in trace.names if "/" in name]
+
+
 def test_the_depth_asked_for_is_that_of_python_frames(tmp_path: Path) -> None:
     trace = record_script(sys.executable, tmp_path, "stack:3").largest()
     frames = python_frames(stack_of(trace, 50005))

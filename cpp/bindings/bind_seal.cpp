@@ -22,6 +22,15 @@ py::object to_text(const std::string& bytes) {
         PyUnicode_DecodeFSDefaultAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
 }
 
+// The way back, of a text made so.
+std::string to_bytes(const py::handle& text) {
+    const auto bytes = py::reinterpret_steal<py::bytes>(PyUnicode_EncodeFSDefault(text.ptr()));
+    if (!bytes) {
+        throw py::error_already_set();
+    }
+    return bytes;
+}
+
 py::dict describe(const CapturedImage& image) {
     py::dict result;
     result["kind"] = image.kind;
@@ -120,7 +129,9 @@ Symbolizer to_symbolizer(const py::object& symbolize) {
         for (const py::handle functions : answer[0]) {
             symbols.frames.push_back(to_frames(functions));
         }
-        symbols.module_names = answer[1].cast<std::vector<std::string>>();
+        for (const py::handle name : answer[1]) {
+            symbols.module_names.push_back(to_bytes(name));
+        }
         return symbols;
     };
 }

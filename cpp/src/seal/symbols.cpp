@@ -3,6 +3,8 @@
 
 #include <alloclab/record/capture_format.hpp>
 
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace alloclab {
@@ -13,24 +15,27 @@ std::uint32_t intern_or_unknown(TraceWriter& writer, std::string_view text) {
     return text.empty() ? StackFrame::unknown : static_cast<std::uint32_t>(writer.intern(text));
 }
 
-// The frame of an interpreter: its name is the function's and the file's, a line each.
-StackFrame interpreted_frame(std::uint64_t place, const CaptureNames& names, TraceWriter& writer) {
+// What the name of an interpreter's frame says: the function's and the file's, a line each.
+struct InterpretedName {
+    std::string_view function;
+    std::string_view file; // empty: it was cut off
+};
+
+InterpretedName interpreted_name(std::uint64_t place, const CaptureNames& names) {
     const auto name = static_cast<std::uint32_t>(place >> capture::frame_line_bits);
     const std::string_view text = names.text_of(name);
     const std::size_t end = text.find('\n');
-    StackFrame frame;
-    frame.function = intern_or_unknown(writer, text.substr(0, end));
-    if (end != std::string_view::npos) {
-        frame.file = intern_or_unknown(writer, text.substr(end + 1));
-    }
-    frame.line = static_cast<std::uint32_t>(place & ((1u << capture::frame_line_bits) - 1));
-    return frame;
+    return {text.substr(0, end),
+            end == std::string_view::npos ? std::string_view() : text.substr(end + 1)};
 }
 
-// Asks once for all addresses that lie in an object.
+// Asks once for all addresses that lie in an object, and for what all files shall be called: those
+// of interpreted code stand behind the objects.
 class AddressSymbols {
 public:
-    AddressSymbols(const StackBuilder& builder, const Symbolizer& symbolize) {
+    AddressSymbols(const StackBuilder& builder, const CaptureNames& names,
+                   const Symbolizer& symbolize)
+        : files_(builder.modules()) {
         std::vector<CodeAddress> wanted;
         address_of_frame_.resize(builder.frames().size(), none);
         for (std::size_t frame = 0; frame < builder.frames().size(); ++frame) {
@@ -38,10 +43,12 @@ public:
             if (captured.module < builder.modules().size()) {
                 address_of_frame_[frame] = wanted.size();
                 wanted.push_back({captured.module, captured.offset});
+            } else if (captured.module == CapturedFrame::interpreted) {
+                add_file(interpreted_name(captured.offset, names).file);
             }
         }
-        if (symbolize && !wanted.empty()) {
-            symbols_ = symbolize(builder.modules(), wanted);
+        if (symbolize && !files_.empty() && !builder.frames().empty()) {
+            symbols_ = symbolize(files_, wanted);
         }
     }
 
@@ -51,16 +58,39 @@ public:
         return address < symbols_.frames.size() ? symbols_.frames[address] : unknown;
     }
 
-    std::string_view module_name(const StackBuilder& builder, std::uint32_t module) const {
+    std::string_view module_name(std::size_t module) const {
         return module < symbols_.module_names.size() ? symbols_.module_names[module]
-                                                     : builder.modules()[module].path;
+                                                     : files_[module].path;
+    }
+
+    std::string_view file_name(std::string_view interpreted) const {
+        const auto known = index_of_file_.find(std::string(interpreted));
+        return known == index_of_file_.end() ? std::string_view() : module_name(known->second);
     }
 
 private:
+    void add_file(std::string_view path) {
+        if (!path.empty() && index_of_file_.try_emplace(std::string(path), files_.size()).second) {
+            files_.push_back({std::string(path), {}});
+        }
+    }
+
     static constexpr std::size_t none = ~std::size_t{0};
     std::vector<std::size_t> address_of_frame_;
+    std::vector<CapturedModule> files_;
+    std::unordered_map<std::string, std::size_t> index_of_file_;
     Symbols symbols_;
 };
+
+StackFrame interpreted_frame(std::uint64_t place, const AddressSymbols& symbols,
+                             const CaptureNames& names, TraceWriter& writer) {
+    const InterpretedName name = interpreted_name(place, names);
+    StackFrame frame;
+    frame.function = intern_or_unknown(writer, name.function);
+    frame.file = intern_or_unknown(writer, symbols.file_name(name.file));
+    frame.line = static_cast<std::uint32_t>(place & ((1u << capture::frame_line_bits) - 1));
+    return frame;
+}
 
 // The frames of the trace that each captured one became, outermost first.
 std::vector<std::vector<std::uint32_t>> expand_frames(const StackBuilder& builder,
@@ -75,13 +105,13 @@ std::vector<std::vector<std::uint32_t>> expand_frames(const StackBuilder& builde
     for (std::size_t index = 0; index < builder.frames().size(); ++index) {
         const CapturedFrame& captured = builder.frames()[index];
         if (captured.module == CapturedFrame::interpreted) {
-            add(index, interpreted_frame(captured.offset, names, writer));
+            add(index, interpreted_frame(captured.offset, symbols, names, writer));
             continue;
         }
         StackFrame frame;
         frame.offset = captured.offset;
         if (captured.module < builder.modules().size()) {
-            frame.module = intern_or_unknown(writer, symbols.module_name(builder, captured.module));
+            frame.module = intern_or_unknown(writer, symbols.module_name(captured.module));
         }
         const std::vector<SymbolFrame>& functions = symbols.of_frame(index);
         for (auto function = functions.rbegin(); function != functions.rend(); ++function) {
@@ -103,7 +133,7 @@ std::vector<std::vector<std::uint32_t>> expand_frames(const StackBuilder& builde
 StackTable finish_stacks(const StackBuilder& builder, CaptureNames& names, TraceWriter& writer,
                          const Symbolizer& symbolize) {
     StackTable table;
-    const AddressSymbols symbols(builder, symbolize);
+    const AddressSymbols symbols(builder, names, symbolize);
     const auto expanded = expand_frames(builder, symbols, names, writer, table);
     std::vector<std::uint32_t> innermost; // of each captured node, in the trace
     innermost.reserve(builder.nodes().size());

@@ -225,6 +225,32 @@ TEST(Markers, frames_become_stacks_with_functions_and_those_inlined_into_them) {
     EXPECT_EQ(sealed.summary().sited_calls, 2u);
 }
 
+TEST(Markers, files_of_interpreted_code_are_called_as_the_symbolizer_says) {
+    MarkedCapture capture;
+    capture.put_name(0, "compute\nmodel.py");
+    capture.put_name(1, "train\nmodel.py");
+    capture.put_name(2, "cut");
+    capture.put_code(Code::frame, {0, capture::frame_is_named | 0 << 24 | 17});
+    capture.put_code(Code::frame, {1, capture::frame_is_named | 1 << 24 | 18});
+    capture.put_code(Code::frame, {2, capture::frame_is_named | 2 << 24 | 19});
+    capture.put_code(Code::site, {3});
+    capture.put_malloc(0x1000);
+    const Symbolizer symbolize = [](const std::vector<CapturedModule>& modules,
+                                    const std::vector<CodeAddress>& addresses) {
+        EXPECT_EQ(modules.size(), 1u);
+        EXPECT_EQ(modules.at(0).path, "model.py");
+        EXPECT_TRUE(addresses.empty());
+        return Symbols{{}, {"hash"}};
+    };
+    Sealed sealed(capture, symbolize);
+    const StackTable& table = sealed.reader.stacks();
+    ASSERT_EQ(table.frames.size(), 3u);
+    EXPECT_EQ(sealed.name(table.frames[0].file), "hash");
+    EXPECT_EQ(sealed.name(table.frames[1].file), "hash");
+    EXPECT_EQ(table.frames[2].file, StackFrame::unknown);
+    EXPECT_EQ(sealed.name(table.frames[2].function), "cut");
+}
+
 TEST(Markers, an_address_is_looked_up_in_the_object_that_was_mapped_at_the_time) {
     MarkedCapture capture;
     capture.put_name(0, "first.so");

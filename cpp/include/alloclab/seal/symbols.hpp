@@ -30,7 +30,8 @@ struct Symbols {
     std::vector<std::string> module_names;        // as they shall stand in the trace; may be short
 };
 
-// Finds what stands at addresses of code. Called once a capture, where it has sites.
+// Finds what stands at addresses of code. Called once a capture, where it has sites. Behind the
+// modules that addresses may lie in stand the files of interpreted code, for their names alone.
 using Symbolizer =
     std::function<Symbols(const std::vector<CapturedModule>&, const std::vector<CodeAddress>&)>;
 

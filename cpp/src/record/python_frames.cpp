@@ -184,14 +184,16 @@ void lose_python(const Module& module) {
         __atomic_store_n(&is_python_met, false, __ATOMIC_RELEASE);
 }
 
-std::size_t read_python_frames(PythonFrame* out, std::size_t most) {
+std::uintptr_t python_state() {
     if (is_closing_modules())
         return 0;
     // In this order: a thread that runs no Python code never touches the other's thread-local
     // variable, for which a library opened late would have the loader allocate.
     const std::uintptr_t state = interpreter.own_state();
-    if (state == 0 || interpreter.running_state() != state)
-        return 0;
+    return state != 0 && interpreter.running_state() == state ? state : 0;
+}
+
+std::size_t read_python_frames(std::uintptr_t state, PythonFrame* out, std::size_t most) {
     const std::uintptr_t holder =
         layout.state_cframe == 0 ? state : load_address(state, layout.state_cframe);
     std::size_t count = 0;

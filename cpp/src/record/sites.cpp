@@ -184,10 +184,10 @@ std::uint32_t find_stack(ThreadSites& sites, const FoundStack& stack) {
 // The Python frames take the place of the interpreter's innermost loop and of what is outside it:
 // that would show each of them as the same function, and C code between them only by chance. There
 // are none below a signal's handler, which may have interrupted the loop half-way through a change.
-[[gnu::noinline]] std::uint32_t find_python_stack(ThreadSites& sites, std::uintptr_t* addresses,
-                                                  Walk walk) {
+[[gnu::noinline]] std::uint32_t find_python_stack(ThreadSites& sites, std::uintptr_t state,
+                                                  std::uintptr_t* addresses, Walk walk) {
     PythonFrame frames[most_frames];
-    const std::size_t read_count = walk.is_of_handler ? 0 : read_python_frames(frames, site_depth);
+    const std::size_t read_count = read_python_frames(state, frames, site_depth);
     std::size_t native_count = 0;
     while (native_count < walk.count &&
            (read_count == 0 || !is_in_python_loop(addresses[native_count])))
@@ -219,8 +219,9 @@ std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
     if (const std::uint32_t generation = modules_generation();
         __builtin_expect(sites.modules_generation != generation, false))
         forget_addresses(sites, generation);
-    if (has_python())
-        return find_python_stack(sites, addresses, walk);
+    if (has_python() && !walk.is_of_handler)
+        if (const std::uintptr_t state = python_state(); state != 0)
+            return find_python_stack(sites, state, addresses, walk);
     return find_stack(sites, {addresses, walk, walk.count, nullptr});
 }
 

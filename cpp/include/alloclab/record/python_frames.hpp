@@ -36,10 +36,13 @@ inline bool has_python() {
     return __builtin_expect(__atomic_load_n(&is_python_met, __ATOMIC_ACQUIRE), false);
 }
 
-// Stores the innermost Python frames of this thread, at most `most`, innermost first. Returns how
-// many: 0 where it does not hold the main interpreter's lock or runs no Python code.
+// The interpreter's state of this thread, or 0 where it does not hold the interpreter's lock.
 // Requires: has_python().
-std::size_t read_python_frames(PythonFrame* out, std::size_t most);
+std::uintptr_t python_state();
+
+// Stores the innermost Python frames of this thread, at most `most`, innermost first. Returns how
+// many: 0 where it runs no Python code. Requires: `state` is python_state(), and not 0.
+std::size_t read_python_frames(std::uintptr_t state, PythonFrame* out, std::size_t most);
 
 // Whether an address is one that the interpreter's loop called from: what is below it ran on behalf
 // of the innermost Python frame.

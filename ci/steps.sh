@@ -10,12 +10,13 @@ jobs=$(nproc)
 mkdir -p "$logs_dir"
 
 # The same sources are built several times with the same flags: for the checkout's environment, the
-# C++ tests, the wheel (out of an archive, elsewhere). Where ccache is installed each is compiled
-# once. All paths are taken as relative, for only their beginnings differ.
+# C++ tests, the wheel. Where ccache is installed each is compiled once: under one name of the
+# compiler, and in folders below this one.
 use_ccache() {
     command -v ccache >/dev/null || return 0
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
-    export CCACHE_DIR=$PWD/build/ccache CCACHE_BASEDIR=/ CCACHE_NOHASHDIR=1
+    export CC=${CC:-gcc} CXX=${CXX:-g++}
+    export CCACHE_DIR=$PWD/build/ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 }
 use_ccache
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What programs say and where they allocate, from a real recording to the tables of its trace.
 
-Rows R7, R41, W8, L8: scopes, transfers, resets, roots and references of a program in its trace.
+Rows R7, L8: scopes, transfers, resets, roots and references of a program in its trace.
 """
 
 from __future__ import annotations

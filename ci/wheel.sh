@@ -23,4 +23,4 @@ TMPDIR=$PWD/build/unpacked "$python" -m pip wheel --no-deps --wheel-dir "$room" 
 
 cp -r tests workloads pyproject.toml "$room"
 cd "$room"
-venv/bin/python -m pytest -m "not slow" -p no:cacheprovider "$@"
+venv/bin/python -m pytest -n "$jobs" --dist loadfile -m "not slow" -p no:cacheprovider "$@"

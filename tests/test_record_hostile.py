@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Recording where the folder of captures, or what the program does to itself, is against it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alloclab import _native
+from alloclab.captures import Capture, seal
+from alloclab.record import _left_running, record
+from support.hostile import CAME_THROUGH, ROUNDS, counts, parent_of
+from support.recorded_programs import Programs, environment
+from test_record import programs  # noqa: F401  (a fixture)
+
+CONTROL = struct.pack("<IIQ", 0x54434C41, 0, 0)
+
+
+def run(
+    program: str, folder: Path, *arguments: str
+) -> tuple[subprocess.CompletedProcess[str], Capture | None]:
+    """Runs a program with the recorder in front of it and no driver behind."""
+    folder.chmod(0o1777)
+    given = environment(LD_PRELOAD=str(_native.record_library()), ALLOCLAB_RECORD_DIR=str(folder))
+    ended = subprocess.run(
+        [program, *arguments], env=given, capture_output=True, text=True, check=False, timeout=60
+    )
+    return ended, seal(folder) if any(folder.glob("*.capture")) else None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "captures"
+    place.mkdir()
+    return place
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(CONTROL[:10]),
+        lambda path: path.write_bytes(bytes(range(256)) * 16),
+        lambda path: path.mkdir(),
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to("/nowhere"),
+    ],
+    ids=["empty", "cut", "garbage", "folder", "fifo", "device", "dangling"],
+)
+def test_whatever_lies_in_place_of_the_control_file_the_program_is_recorded(
+    programs: Programs,  # noqa: F811
+    folder: Path,
+    make: Callable[[Path], object],
+) -> None:
+    make(folder / "control")
+    ended, capture = run(programs("hostile"), folder, "nothing")
+    assert (ended.returncode, ended.stderr) == (CAME_THROUGH, "")
+    assert counts(parent_of(capture)) == (ROUNDS, ROUNDS, 0)
+
+
+@pytest.mark.parametrize("size", [0, 4])
+def test_a_control_file_that_is_truncated_meanwhile_harms_nobody(
+    programs: Programs,  # noqa: F811
+    folder: Path,
+    size: int,
+) -> None:
+    control = folder / "control"
+    control.write_bytes(CONTROL)
+    ended, capture = run(programs("hostile"), folder, "truncate", str(control), str(size))
+    assert (ended.returncode, ended.stderr) == (CAME_THROUGH, "")
+    assert counts(parent_of(capture)) == (ROUNDS, ROUNDS, 0)
+
+
+def test_a_word_to_stop_is_heard_from_a_file_that_cannot_be_written(
+    programs: Programs,  # noqa: F811
+    folder: Path,
+) -> None:
+    control = folder / "control"
+    control.write_bytes(struct.pack("<IIQ", 0x54434C41, 3, 0))
+    control.chmod(0o444)
+    ended, capture = run(programs("hostile"), folder, "nothing")
+    assert (ended.returncode, ended.stderr) == (CAME_THROUGH, "")
+    assert capture is None  # said before it began
+
+
+def test_a_stopped_program_is_recorded_until_then_and_ends_by_itself(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    capture = record([programs("hostile"), "stop"], output=tmp_path, env=environment(), duration=1)
+    process = _left_running.pop()
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)  # long since, unless the machine is very busy
+    assert capture.returncode is None
+    assert f"process {process.pid} goes on; it is no longer recorded" in capture.warnings
+    before, after, lost = counts(parent_of(capture))
+    assert 0 < before <= ROUNDS
+    assert (after, lost) == (0, 0)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) == CAME_THROUGH

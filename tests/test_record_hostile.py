@@ -90,6 +90,21 @@ def test_a_word_to_stop_is_heard_from_a_file_that_cannot_be_written(
     assert capture is None  # said before it began
 
 
+def test_a_folder_removed_meanwhile_costs_the_recording_and_not_the_program(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    shell = ["sh", "-c", f'exec {programs("hostile")} remove "$ALLOCLAB_RECORD_DIR"']
+    capture = record(shell, output=tmp_path, env=environment())
+    assert capture.returncode == CAME_THROUGH
+    (warning,) = capture.warnings
+    assert "was removed meanwhile" in warning
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 3  # a child, another, and the image that it made of itself
+    assert all("alloclab: not recording: " in line for line in lines)
+
+
 def test_a_stopped_program_is_recorded_until_then_and_ends_by_itself(
     programs: Programs,  # noqa: F811
     tmp_path: Path,

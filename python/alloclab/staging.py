@@ -33,6 +33,14 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="alloclab-stage-", dir=_open_folder()))
         self.max_bytes = max_bytes
         self._options = dict(options or {})
+        try:
+            self._fill()
+        except OSError as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            where = self.folder.parent
+            raise Error(f"{where}: nothing can be recorded there: {error.strerror}") from None
+
+    def _fill(self) -> None:
         self.folder.chmod(0o755)
         self.library = self.folder / "liballoclab_record.so"
         shutil.copyfile(_native.record_library(), self.library)
@@ -65,6 +73,8 @@ class Stage:
 
     def gather(self, place: Path, process: subprocess.Popen[bytes], program: str) -> list[str]:
         """Moves the captures to their place; returns what to warn of."""
+        if not self.captures.is_dir():
+            return [f"{self.captures} was removed meanwhile, and with it all that was recorded"]
         headers = []
         warnings = []
         self._holds_captures = True
@@ -86,7 +96,10 @@ class Stage:
             self.gathered.append(target)
         self._holds_captures = has_failed
         if (self.captures / MARKS).exists():
-            shutil.copyfile(self.captures / MARKS, place / MARKS)
+            try:
+                shutil.copyfile(self.captures / MARKS, place / MARKS)
+            except OSError as error:
+                warnings.append(f"the marks of the output were not fetched: {error.strerror}")
         images = [{"kind": "spawn", "path": program, "pid": process.pid, "wall_ns": 0}]
         images += [image for header in headers for image in header["images"]]
         warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]

@@ -87,9 +87,8 @@ bool is_capture_descriptor(int fd) {
 }
 
 bool map_head(int fd) {
-    if (is_error(system_call(SYS_fallocate, fd, 0, 0, head_bytes)))
-        if (is_error(system_call(SYS_ftruncate, fd, head_bytes)))
-            return false;
+    if (is_error(reserve(fd, 0, head_bytes)))
+        return false;
     // In a forked child over what stands there for its parent's.
     const int place = process.header == nullptr ? 0 : MAP_FIXED;
     const long head = system_call(SYS_mmap, address_argument(process.header), head_bytes,

@@ -90,6 +90,31 @@ def test_a_word_to_stop_is_heard_from_a_file_that_cannot_be_written(
     assert capture is None  # said before it began
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"x" * (1 << 20), "longer than 16 KiB"),
+        (b"sites=sta", "not understood, and passed over: sites=sta"),
+        (b"sites=caller\0\nedges=frame\n", "not understood, and passed over: sites=caller?"),
+        (b"\0" * 100, "not understood"),
+        (bytes(range(256)), "not understood"),
+    ],
+    ids=["huge", "cut", "null_in_a_line", "nulls", "garbage"],
+)
+def test_options_that_mean_nothing_are_one_line(
+    programs: Programs,  # noqa: F811
+    folder: Path,
+    text: bytes,
+    said: str,
+) -> None:
+    (folder / "options").write_bytes(text)
+    ended, capture = run(programs("churn"), folder, "1000")
+    assert ended.returncode == 0
+    assert ended.stderr.count("\n") == 1
+    assert said in ended.stderr
+    assert parent_of(capture).summary()["allocations"] > 400
+
+
 def test_a_folder_removed_meanwhile_costs_the_recording_and_not_the_program(
     programs: Programs,  # noqa: F811
     tmp_path: Path,

@@ -144,3 +144,28 @@ def test_a_stopped_program_is_recorded_until_then_and_ends_by_itself(
     assert (after, lost) == (0, 0)
     process.send_signal(signal.SIGCONT)
     assert process.wait(60) == CAME_THROUGH
+
+
+def test_an_interposer_in_front_changes_nothing(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    shell = f'LD_PRELOAD="{programs.counter()}:$LD_PRELOAD" exec {programs("hostile")} nothing'
+    given = environment(COUNTER_DIR=str(tmp_path))
+    capture = record(["sh", "-c", shell], output=tmp_path / "out", env=given)
+    assert capture.returncode == CAME_THROUGH
+    assert not capture.warnings
+    assert counts(parent_of(capture, "hostile")) == (ROUNDS, ROUNDS, 0)
+
+
+def test_a_malloc_in_front_that_keeps_its_calls_is_told_of(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    jemalloc = Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
+    if not jemalloc.exists():
+        pytest.skip("libjemalloc.so.2 is not installed")
+    shell = f'LD_PRELOAD="{jemalloc}:$LD_PRELOAD" exec {programs("hostile")} nothing'
+    capture = record(["sh", "-c", shell], output=tmp_path, env=environment())
+    assert capture.returncode == CAME_THROUGH
+    assert any("hostile" in line and "0 events" in line for line in capture.warnings)

@@ -169,3 +169,18 @@ def test_a_malloc_in_front_that_keeps_its_calls_is_told_of(
     capture = record(["sh", "-c", shell], output=tmp_path, env=environment())
     assert capture.returncode == CAME_THROUGH
     assert any("hostile" in line and "0 events" in line for line in capture.warnings)
+
+
+@pytest.mark.parametrize("sites", [None, "caller", "stack:64"])
+def test_stacks_of_sixteen_kibibytes_are_enough(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+    sites: str | None,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (trace,) = record(
+        [programs("tiny_stacks"), "60"], output=tmp_path, env=environment(), sites=sites
+    )
+    assert capfd.readouterr().out.count("\n") == 1  # it came to its end
+    assert trace.summary()["is_complete"] == 1
+    assert trace.summary()["lost_events"] == 0

@@ -13,7 +13,7 @@ namespace alloclab::record {
 
 namespace {
 
-constexpr std::size_t slice_pages = 4096;
+constexpr std::size_t slice_pages = 1024; // a byte each, on the stack of whoever allocates
 constexpr std::size_t most_pages = std::size_t{16} << 30 >> 12;
 
 int statm_descriptor = -1;

@@ -15,7 +15,7 @@ import pytest
 from alloclab import _native
 from alloclab.captures import Capture, seal
 from alloclab.record import _left_running, record
-from support.hostile import CAME_THROUGH, ROUNDS, counts, parent_of
+from support.hostile import CAME_THROUGH, ROUNDS, counts, needs_root, parent_of
 from support.recorded_programs import Programs, environment
 from test_record import programs  # noqa: F401  (a fixture)
 
@@ -128,6 +128,52 @@ def test_a_folder_removed_meanwhile_costs_the_recording_and_not_the_program(
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 3  # a child, another, and the image that it made of itself
     assert all("alloclab: not recording: " in line for line in lines)
+
+
+@pytest.mark.parametrize("act", ["close", "memory", "user 65534"])
+def test_what_a_program_denies_itself_is_not_needed(
+    programs: Programs,  # noqa: F811
+    tmp_path: Path,
+    act: str,
+) -> None:
+    if act.startswith("user"):
+        needs_root()
+    capture = record([programs("hostile"), *act.split()], output=tmp_path, env=environment())
+    if capture.returncode == 77:
+        pytest.skip("no such system call")
+    assert capture.returncode == CAME_THROUGH
+    assert not capture.warnings
+    assert counts(parent_of(capture)) == (ROUNDS, ROUNDS, 0)
+    (child,) = [trace for trace in capture if trace.metadata["forked_from"]]
+    assert counts(child) == (ROUNDS, 0, 0)
+
+
+@pytest.mark.parametrize("act", ["chroot /proc", "descriptors 3"])
+def test_a_child_that_cannot_open_its_capture_says_so_in_one_line(
+    programs: Programs,  # noqa: F811
+    folder: Path,
+    act: str,
+) -> None:
+    if act.startswith("chroot"):
+        needs_root()
+    ended, capture = run(programs("hostile"), folder, *act.split())
+    assert ended.returncode == CAME_THROUGH
+    assert ended.stderr.count("\n") == 1
+    assert "cannot create a capture" in ended.stderr
+    assert counts(parent_of(capture)) == (ROUNDS, ROUNDS, 0)
+
+
+def test_a_filter_that_kills_leaves_what_was_recorded_until_then(
+    programs: Programs,  # noqa: F811
+    folder: Path,
+) -> None:
+    # The limit that docs/recording.md names: the recorder opens files, and the program may not.
+    ended, capture = run(programs("hostile"), folder, "filter")
+    if ended.returncode == 1:
+        pytest.skip("no filters of system calls here")
+    assert ended.returncode == -signal.SIGSYS
+    trace = parent_of(capture)
+    assert (counts(trace)[0], trace.summary()["is_complete"]) == (ROUNDS, 0)
 
 
 def test_a_stopped_program_is_recorded_until_then_and_ends_by_itself(

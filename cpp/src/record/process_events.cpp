@@ -95,7 +95,7 @@ void enter_forked_child() {
     inherit_marks();
     forget_rules();
     keep_modules_in_child();
-    release_sites();
+    forget_sites();
     leave_window(thread_lanes.own);
     leave_window(thread_lanes.signal);
     thread_lanes.is_sample_due = false;

@@ -94,6 +94,8 @@ if ((${#missing[@]})); then
     python=${python:-$(find_python)} || { say "No Python 3.11 or newer; name one in PYTHON."; exit 2; }
 fi
 
+use_ccache # which may have been installed just now
+
 # A venv whose interpreter has gone, or whose checkout was moved, is made anew.
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null ||
     [[ ! -e $venv/made-in || $(<"$venv/made-in") != "$PWD" ]]; then

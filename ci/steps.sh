@@ -9,12 +9,16 @@ venv=.venv
 jobs=$(nproc)
 mkdir -p "$logs_dir"
 
-# The same sources are built several times with the same flags: for the wheel, the C++ tests, the
-# editable install. Where ccache is installed each is compiled once.
-if command -v ccache >/dev/null; then
+# The same sources are built several times with the same flags: for the checkout's environment, the
+# C++ tests, the wheel. Where ccache is installed each is compiled once: under one name of the
+# compiler, and in folders below this one.
+use_ccache() {
+    command -v ccache >/dev/null || return 0
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    export CC=${CC:-gcc} CXX=${CXX:-g++}
     export CCACHE_DIR=$PWD/build/ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
-fi
+}
+use_ccache
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -10,7 +10,8 @@ trap 'rm -rf "$room"' EXIT
 export PATH="$PWD/$venv/bin:$PATH"
 
 "$python" -m build --sdist --outdir "$room" .
-"$python" -m pip wheel --no-deps --wheel-dir "$room" "$room"/alloclab-*.tar.gz
+mkdir -p build/unpacked
+TMPDIR=$PWD/build/unpacked "$python" -m pip wheel --no-deps --wheel-dir "$room" "$room"/alloclab-*.tar.gz
 "$python" -m zipfile --list "$room"/alloclab-*.whl
 "$python" -m venv "$room/venv"
 "$room/venv/bin/python" -m pip install --retries 5 "$(echo "$room"/alloclab-*.whl)[plot,pandas,test]"
@@ -22,4 +23,4 @@ export PATH="$PWD/$venv/bin:$PATH"
 
 cp -r tests workloads pyproject.toml "$room"
 cd "$room"
-venv/bin/python -m pytest -m "not slow" -p no:cacheprovider "$@"
+venv/bin/python -m pytest -n "$jobs" --dist loadfile -m "not slow" -p no:cacheprovider "$@"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The GCC plugin: scopes that nest in every kind of compile, and no compile changed by it."""
+"""The GCC plugin: scopes that nest in every kind of compile, and no compile changed by it.
+
+Rows R7, Q3: the phases of a compiler nobody changed.
+"""
 
 from __future__ import annotations
 

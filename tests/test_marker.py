@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """alloclab/marker.h and alloclab.marker: what they say when recorded, and that they say nothing
-otherwise. Read from the captures' bytes, without the lab's own reader."""
+otherwise. Read from the captures' bytes, without the lab's own reader.
+
+Rows R7, W3, L2 (scopes of every kind, entered and left), R39 (reset), R81, R82 (tags).
+"""
 
 from __future__ import annotations
 

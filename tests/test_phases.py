@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Phases: every figure worked out by hand on a made-up trace, however it is cut into chunks."""
+"""Phases: every figure worked out by hand on a made-up trace, however it is cut into chunks.
+
+Row Q3: the lines that `--memory-stats` printed.
+"""
 
 from __future__ import annotations
 

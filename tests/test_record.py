@@ -407,7 +407,7 @@ def test_no_environment_value_is_in_a_capture(programs: Programs, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "value", ["relative", "/nonexistent/folder", "/dev/null", "/" + "x" * 5000]
+    "value", ["relative", "/nonexistent/folder", "/dev/null", "/proc", "/" + "x" * 5000]
 )
 def test_a_hostile_folder_is_one_line_and_no_recording(programs: Programs, value: str) -> None:
     from alloclab import _native

@@ -79,6 +79,16 @@ def test_references_are_those_of_the_program_at_each_frame(tmp_path: Path) -> No
     assert moved in after_move[1]
 
 
+def test_the_stacks_and_locals_of_all_threads_are_roots(tmp_path: Path) -> None:
+    printed, (capture,) = run(tmp_path, "rooted.c", "frame", "-pthread")
+    blocks = dict(line.rsplit(" ", 1) for line in printed.splitlines())
+    assert len(blocks) == 6
+    (_, targets), (_, afterwards) = epochs(capture)
+    unseen = {whose for whose, at in blocks.items() if int(at, 16) not in targets}
+    assert not unseen
+    assert not {whose for whose, at in blocks.items() if int(at, 16) in afterwards}
+
+
 def test_the_head_tells_how_references_were_looked_for(tmp_path: Path) -> None:
     _, (capture,) = run(tmp_path, "graph.c", "frame")
     epoch_count, words, hits, chance, references, roots, unseen = struct.unpack(

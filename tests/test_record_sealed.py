@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What programs say and where they allocate, from a real recording to the tables of its trace."""
+"""What programs say and where they allocate, from a real recording to the tables of its trace.
+
+Rows R7, L8: scopes, transfers, resets, roots and references of a program in its trace.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pytest
 import alloclab as al
 from alloclab._native import include_dir
 from alloclab.stacks import Frame
-from alloclab.traces import Trace
+from alloclab.traces import NO_SCOPE, Trace
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -156,6 +159,26 @@ def test_marks_transfers_resets_references_and_roots_are_events(marked: Trace) -
             counts[name] += int(chunk.is_kind(name).sum())
     # One reset names its scope, one the innermost.
     assert counts == {"transfer": 1, "reset": 2, "reference": 1, "root_push": 1, "root_pop": 1}
+
+
+def test_a_transfer_to_no_scope_says_so(tmp_path: Path) -> None:
+    source, program = tmp_path / "given_up.c", tmp_path / "given_up"
+    source.write_text(
+        "#include <alloclab/marker.h>\n#include <stdlib.h>\nint main(void) {\n"
+        'uint64_t scope = alloclab_phase_enter("load");\nvoid* block = malloc(4321);\n'
+        "alloclab_transfer(block, 0);\nalloclab_transfer(block, scope);\n"
+        "alloclab_scope_exit(scope);\nfree(block);\n}\n"
+    )
+    subprocess.run(["gcc", f"-I{include_dir()}", source, "-o", program], check=True)
+    trace = al.record([program], output=tmp_path / "out")["given_up"]
+    (block,) = (trace.objects()["size"] == 4321).nonzero()[0].tolist()
+    moves = [
+        (int(chunk.object[at]), int(chunk.value[at][0]))
+        for chunk in trace.chunks()
+        for at in chunk.is_kind("transfer").nonzero()[0]
+    ]
+    assert moves == [(block, NO_SCOPE), (block, 0)]
+    assert trace.summary()["unresolved_references"] == 0
 
 
 def test_lines_of_output_become_phases_and_marks(tmp_path: Path) -> None:

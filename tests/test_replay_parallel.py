@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Parallel order: a thread for each recorded one, its figures, and what it refuses."""
+"""Parallel order: a thread for each recorded one, its figures, and what it refuses.
+
+Rows R9, R28 (workers replayed as threads, contention), R36, R38 (what crosses threads waits).
+"""
 
 from __future__ import annotations
 

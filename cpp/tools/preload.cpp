@@ -55,6 +55,7 @@ bool adopt_real_calls() {
     real_realloc = calls.realloc;
     prepare_sites();
     prepare_edges();
+    note_calls_arrive();
     is_watched = has_sites() || has_edges();
     unwatched_free = calls.free;
     if (has_edges())

@@ -18,6 +18,7 @@ from alloclab.errors import UsageError
 
 _LONGEST = 4096  # of a line that is looked at; the rest of a longer one is only forwarded
 _READ = 64 << 10
+_NEVER = re.compile(r"(?!)")
 
 
 def checked_pattern(text: str) -> re.Pattern[str]:
@@ -43,7 +44,8 @@ class OutputMarks:
 
     def __init__(self, pattern: re.Pattern[str], path: Path) -> None:
         self._pattern = pattern
-        self._file = path.open("w", encoding="utf-8", errors="replace")
+        self._file = path.open("wb", buffering=0)
+        self.warnings: list[str] = []
         self._ours: dict[int, int] = {}  # what we read -> where it goes
         self._theirs: dict[int, int] = {}
         self._partial: dict[int, bytes] = {}
@@ -98,7 +100,7 @@ class OutputMarks:
         if os.fork() == 0:  # nobody's child, so nobody has to wait for it
             os.setsid()
             os.read(self._stop_read, 1)  # what stopped the thread
-            self._pattern = re.compile(r"(?!)")
+            self._pattern = _NEVER
             self._forward()
         os._exit(0)
 
@@ -133,9 +135,17 @@ class OutputMarks:
             text = line[:_LONGEST].decode("utf-8", "replace").rstrip("\r")
             found = self._pattern.search(text)
             if found is not None:
-                self._file.write(_mark(found, text, now_ns))
-        with contextlib.suppress(ValueError):
-            self._file.flush()
+                self._write(_mark(found, text, now_ns))
+
+    def _write(self, mark: str) -> None:
+        """Writes a mark. Where that fails there are no more, and output is forwarded as before."""
+        try:
+            self._file.write(mark.encode("utf-8", "replace"))
+        except OSError as error:
+            self._pattern = _NEVER
+            self.warnings.append(
+                f"mark_output: {error.strerror}: what was printed from then on left no marks"
+            )
 
 
 def _mark(found: re.Match[str], line: str, now_ns: int) -> str:

@@ -107,6 +107,7 @@ def record(
         if marks is not None:
             marks.close(is_running=bool(survivors))
         warnings = stage.gather(place, process, program)
+        warnings += [] if marks is None else marks.warnings
     finally:
         stage.remove(keep_library=bool(survivors))
     returncode = process.poll()

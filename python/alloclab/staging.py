@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
 import stat
@@ -18,12 +17,11 @@ from alloclab import _core, _native
 from alloclab.captures import CAPTURE_SUFFIX, MARKS
 from alloclab.errors import Error
 
-# The page shared with every recorded process; docs/capture-format.md describes it.
-_CONTROL = struct.Struct("<IIQQ")
+# The head of the file `control`; docs/capture-format.md describes it.
+_CONTROL = struct.Struct("<IIQ")
 _CONTROL_MAGIC = 0x54434C41
-_STOP_OFFSET = 4
-_USED_OFFSET = 16
 _STOP_DURATION = 3
+_GRANULE_BYTES = 64 << 10
 HOOKS = "hooks"  # what became of the functions of frame-on and scope-on
 
 
@@ -33,6 +31,16 @@ class Stage:
 
     def __init__(self, max_bytes: int | None, options: Mapping[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="alloclab-stage-", dir=_open_folder()))
+        self.max_bytes = max_bytes
+        self._options = dict(options or {})
+        try:
+            self._fill()
+        except OSError as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            where = self.folder.parent
+            raise Error(f"{where}: nothing can be recorded there: {error.strerror}") from None
+
+    def _fill(self) -> None:
         self.folder.chmod(0o755)
         self.library = self.folder / "liballoclab_record.so"
         shutil.copyfile(_native.record_library(), self.library)
@@ -43,16 +51,13 @@ class Stage:
         self.gathered: list[Path] = []
         self._holds_captures = False  # the only copy of some
         control = self.captures / "control"
-        write_control(control, max_bytes)
+        write_control(control, self.max_bytes)
         control.chmod(0o666)
-        if options:
-            lines = "".join(f"{name}={value}\n" for name, value in options.items())
+        if self._options:
+            lines = "".join(f"{name}={value}\n" for name, value in self._options.items())
             (self.captures / "options").write_text(lines, encoding="ascii")
             (self.captures / "options").chmod(0o644)
-        with control.open("r+b") as file:
-            self._control = mmap.mmap(file.fileno(), 4096)
-        self.max_bytes = max_bytes
-        self._options = dict(options or {})
+        self._control = control.open("r+b", buffering=0)
 
     def preload_into(self, environment: dict[str, str]) -> None:
         others = environment.get("LD_PRELOAD")
@@ -60,14 +65,16 @@ class Stage:
         environment["ALLOCLAB_RECORD_DIR"] = str(self.captures)
 
     def stop(self) -> None:
-        struct.pack_into("<I", self._control, _STOP_OFFSET, _STOP_DURATION)
+        os.pwrite(self._control.fileno(), _control_head(self.max_bytes, _STOP_DURATION), 0)
 
     def is_full(self) -> bool:
-        used = int(struct.unpack_from("<Q", self._control, _USED_OFFSET)[0])
-        return self.max_bytes is not None and used > self.max_bytes
+        granules = os.fstat(self._control.fileno()).st_size - _CONTROL.size
+        return self.max_bytes is not None and granules * _GRANULE_BYTES > self.max_bytes
 
     def gather(self, place: Path, process: subprocess.Popen[bytes], program: str) -> list[str]:
         """Moves the captures to their place; returns what to warn of."""
+        if not self.captures.is_dir():
+            return [f"{self.captures} was removed meanwhile, and with it all that was recorded"]
         headers = []
         warnings = []
         self._holds_captures = True
@@ -89,7 +96,10 @@ class Stage:
             self.gathered.append(target)
         self._holds_captures = has_failed
         if (self.captures / MARKS).exists():
-            shutil.copyfile(self.captures / MARKS, place / MARKS)
+            try:
+                shutil.copyfile(self.captures / MARKS, place / MARKS)
+            except OSError as error:
+                warnings.append(f"the marks of the output were not fetched: {error.strerror}")
         images = [{"kind": "spawn", "path": program, "pid": process.pid, "wall_ns": 0}]
         images += [image for header in headers for image in header["images"]]
         warnings += [_why_missing(image) for image in images if _is_missing(image, headers)]
@@ -136,8 +146,12 @@ class Stage:
 
 
 def write_control(path: Path, max_bytes: int | None) -> None:
-    """Writes the page that the recorder looks at for when to stop."""
-    path.write_bytes(_CONTROL.pack(_CONTROL_MAGIC, 0, max_bytes or 0, 0).ljust(4096, b"\0"))
+    """Writes the file that the recorder looks at for when to stop."""
+    path.write_bytes(_control_head(max_bytes, 0))
+
+
+def _control_head(max_bytes: int | None, stop: int) -> bytes:
+    return _CONTROL.pack(_CONTROL_MAGIC, stop, max_bytes or 0)
 
 
 def _is_running(pid: int) -> bool:

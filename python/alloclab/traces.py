@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SUFFIX = ".alloctrace"
 KINDS: Mapping[str, int] = _core.event_kinds
 """The number each kind of event has in `Chunk.kind`, by name."""
+NO_SCOPE = 2**64 - 1
+"""What a transfer has for a scope where the block belongs to none from there on."""
 
 Columns = Mapping[str, npt.NDArray[Any]]
 _WEIGHT_TITLES = {

@@ -126,7 +126,7 @@ LaneHold::~LaneHold() {
     }
     compiler_barrier();
     lane_->is_busy = false;
-    if (thread_lanes.is_sample_due || thread_lanes.is_exit_hook_due)
+    if (thread_lanes.is_sample_due || thread_lanes.is_control_due || thread_lanes.is_exit_hook_due)
         do_what_is_due();
 }
 
@@ -138,7 +138,7 @@ bool LaneHold::make_room(unsigned bytes) {
     if (lane.window != nullptr && is_mode_right && lane.cursor + needed <= lane.block_end)
         return true;
     if (lane.window != nullptr && begin_block(lane)) {
-        note_block();
+        note_block(lane.last_ticks);
         return true;
     }
     if (lane.window != nullptr)
@@ -147,7 +147,7 @@ bool LaneHold::make_room(unsigned bytes) {
         count_lost_event();
         return false;
     }
-    note_block();
+    note_block(lane.last_ticks);
     return true;
 }
 

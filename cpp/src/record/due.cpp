@@ -2,6 +2,7 @@
 #include <alloclab/record/due.hpp>
 
 #include <alloclab/record/append.hpp>
+#include <alloclab/record/control.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/recorder.hpp>
 #include <alloclab/record/residence.hpp>
@@ -50,28 +51,16 @@ void adapt(std::uint64_t anonymous_bytes) {
                                                                    : least_step_bytes;
 }
 
-bool is_told_to_stop(StopReason& reason) {
-    const Control* const control = process.control;
-    if (control == nullptr || fork_page.phase != Phase::active)
-        return false;
-    if (const std::uint32_t stop = __atomic_load_n(&control->stop, __ATOMIC_RELAXED); stop != 0)
-        reason = StopReason{stop};
-    else if (control->max_bytes != 0 && control->used_bytes > control->max_bytes)
-        reason = StopReason::max_bytes;
-    else
-        return false;
-    return true;
-}
-
 } // namespace
 
-void note_block() {
+void note_block(std::uint64_t ticks) {
     ThreadLanes& lanes = thread_lanes;
-    StopReason reason{};
-    if (lanes.blocks_to_sample-- == 0 || is_told_to_stop(reason)) {
+    if (lanes.blocks_to_sample-- == 0) {
         lanes.blocks_to_sample = sample_interval_blocks;
         lanes.is_sample_due = true;
     }
+    if (claim_control(ticks))
+        lanes.is_control_due = true;
 }
 
 void note_allocated(std::size_t size) {
@@ -98,12 +87,14 @@ void do_what_is_due() {
     if (lanes.is_doing_due)
         return;
     lanes.is_doing_due = true;
+    if (lanes.is_control_due) {
+        lanes.is_control_due = false;
+        if (const StopReason reason = read_control(); reason != StopReason::none)
+            finish_capture(reason);
+    }
     if (lanes.is_sample_due) {
         lanes.is_sample_due = false;
-        StopReason reason{};
-        if (is_told_to_stop(reason))
-            finish_capture(reason);
-        else
+        if (is_recording())
             sample_footprint();
     }
     if (lanes.is_exit_hook_due && has_exit_key) {

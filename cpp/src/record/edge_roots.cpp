@@ -5,7 +5,7 @@
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/memory_maps.hpp>
 #include <alloclab/record/process.hpp>
-#include <alloclab/record/stack_reader.hpp>
+#include <alloclab/record/thread_stacks.hpp>
 
 #include <cstring>
 
@@ -23,7 +23,11 @@ struct Root {
 };
 constexpr std::size_t root_slots = 1 << 20;
 constexpr std::size_t most_roots = root_slots / 4 * 3;
-constexpr std::size_t most_mappings = 4096;
+constexpr std::size_t most_ranges = 16384;
+constexpr std::size_t most_stacks = 4096;
+// A stack whose end is not known ends here at the latest; thread-local variables begin here.
+constexpr std::uintptr_t most_stack_bytes = std::uintptr_t{64} << 20;
+constexpr std::uintptr_t most_local_bytes = std::uintptr_t{1} << 20;
 
 struct Range {
     std::uintptr_t begin;
@@ -32,9 +36,11 @@ struct Range {
 
 struct Tables {
     Root roots[root_slots];
-    Range ranges[most_mappings];
+    Range ranges[most_ranges];
+    StackPlace stacks[most_stacks];
     std::size_t root_count;
     std::size_t range_count;
+    std::size_t stack_count;
     std::uint64_t epoch;
 };
 Tables* tables;
@@ -74,15 +80,40 @@ void search_word(std::uintptr_t address, std::uintptr_t word) {
         tell(*root);
 }
 
+void add_range(std::uintptr_t begin, std::uintptr_t end) {
+    if (tables->range_count < most_ranges)
+        tables->ranges[tables->range_count++] = {begin & ~std::uintptr_t{7}, end};
+}
+
+// What of a thread lies in this mapping: its stack with the thread-local variables above it, or
+// those alone where they lie elsewhere (the first thread's).
+void add_stack(const StackPlace& place, const Mapping& mapping) {
+    const bool has_control = mapping.start < place.control && place.control < mapping.end;
+    if (mapping.start <= place.sp && place.sp < mapping.end) {
+        const std::uintptr_t most = place.sp + most_stack_bytes;
+        const std::uintptr_t end = mapping.end < most ? mapping.end : most;
+        add_range(place.sp, has_control && place.control > place.sp ? place.control : end);
+    } else if (has_control) {
+        const std::uintptr_t bytes = place.control - mapping.start;
+        add_range(place.control - (bytes < most_local_bytes ? bytes : most_local_bytes),
+                  place.control);
+    }
+}
+
 // Lists the written private mappings of files, and what lies right behind them (bss): not ours.
-void list_data() {
+// Beside them the stacks of all threads.
+void list_ranges(const void* frame_address) {
     const auto own = reinterpret_cast<std::uintptr_t>(&process);
     tables->range_count = 0;
+    tables->stack_count = find_stacks(frame_address, tables->stacks, most_stacks);
     visit_mappings([own](const Mapping& mapping) {
-        const bool is_ours = mapping.start <= own && own < mapping.end;
-        if ((mapping.is_object() || mapping.is_bss) && mapping.is_writable && mapping.is_private &&
-            !is_ours && tables->range_count < most_mappings)
-            tables->ranges[tables->range_count++] = {mapping.start, mapping.end};
+        if (!mapping.is_writable || !mapping.is_private ||
+            (mapping.start <= own && own < mapping.end))
+            return;
+        if (mapping.is_object() || mapping.is_bss)
+            return add_range(mapping.start, mapping.end);
+        for (std::size_t stack_idx = 0; stack_idx < tables->stack_count; ++stack_idx)
+            add_stack(tables->stacks[stack_idx], mapping);
     });
 }
 
@@ -95,11 +126,7 @@ void search_roots(const void* frame_address, unsigned char* buffer, std::size_t 
     if (tables == nullptr)
         return;
     ++tables->epoch;
-    list_data();
-    OwnStack own{};
-    const auto sp = reinterpret_cast<std::uintptr_t>(frame_address) & ~std::uintptr_t{7};
-    if (reach_down(own, sp) && tables->range_count < most_mappings)
-        tables->ranges[tables->range_count++] = {sp, own.top};
+    list_ranges(frame_address);
     for (std::size_t range_idx = 0; range_idx < tables->range_count; ++range_idx) {
         const Range range = tables->ranges[range_idx];
         for (std::uintptr_t from = range.begin; from < range.end; from += buffer_bytes) {
@@ -125,6 +152,7 @@ void forget_roots() {
     if (tables != nullptr)
         unmap_memory(tables, sizeof(Tables));
     tables = nullptr;
+    forget_stacks();
 }
 
 } // namespace alloclab::record

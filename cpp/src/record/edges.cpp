@@ -5,6 +5,7 @@
 #include <alloclab/record/edge_roots.hpp>
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/process.hpp>
+#include <alloclab/record/thread_stacks.hpp>
 
 #include <cstring>
 
@@ -120,6 +121,8 @@ void prepare_edges() {
 void note_birth(const void* p, std::size_t size) {
     if (p == nullptr || !is_recording())
         return;
+    if (!thread_lanes.has_exited)
+        note_stack(__builtin_frame_address(0));
     if (edges_mode == Edges::every &&
         __atomic_add_fetch(&births, 1, __ATOMIC_RELAXED) >= options().edge_interval)
         record_edges();

@@ -2,6 +2,7 @@
 #include <alloclab/record/inside.hpp>
 
 #include <alloclab/record/append.hpp>
+#include <alloclab/record/control.hpp>
 #include <alloclab/record/live_blocks.hpp>
 #include <alloclab/record/marks.hpp>
 #include <alloclab/record/names.hpp>
@@ -83,9 +84,7 @@ void close_inside() {
     process.fd = -1;
     unmap_memory(process.header, head_bytes);
     process.header = nullptr;
-    if (process.control != nullptr)
-        unmap_memory(process.control, sizeof(Control));
-    process.control = nullptr;
+    close_control();
     forget_footprint();
     store_phase(Phase::off);
 }
@@ -95,7 +94,7 @@ void forget_inside() {
     if (process.header != nullptr) // covered: nothing that was interrupted writes into it here
         unmap_memory(process.header, head_bytes);
     process.header = nullptr;
-    process.control = nullptr;
+    close_control();
     store_phase(Phase::off);
 }
 

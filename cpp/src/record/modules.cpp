@@ -147,7 +147,7 @@ void append_change(const Module& module, ModuleChange change) {
 
 // Requires: the lock is held. The signals it blocks keep handlers away from this thread's lane.
 void append_mapped(Module& module) {
-    char text[4096];
+    static char text[4096]; // no thread's stack has to have room for it
     module.path_name = intern_name(text, module_path(module, text, sizeof text));
     module.build_id_name = intern_name(text, build_id_text(module, text, sizeof text));
     if (module.path_name == no_name || module.build_id_name == no_name)

@@ -131,6 +131,8 @@ bool read_text(const char* directory) {
     }
     system_call(SYS_close, fd);
     if (used < sizeof kept_text && !is_error(count)) {
+        for (std::size_t at = 0; at < used; ++at) // nothing behind one would be read
+            kept_text[at] = kept_text[at] == '\0' ? '?' : kept_text[at];
         kept_text[used] = '\0';
         return true;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/record/process.hpp>
 
+#include <alloclab/record/control.hpp>
+#include <alloclab/record/files.hpp>
 #include <alloclab/record/head.hpp>
 #include <alloclab/record/options.hpp>
 #include <alloclab/record/recorder.hpp>
@@ -22,8 +24,6 @@ Process process;
 ForkPage fork_page;
 
 namespace {
-
-constexpr int lowest_descriptor = 700; // out of the way of programs that count on small numbers
 
 std::uint64_t monotonic_ns() {
     struct timespec now {};
@@ -58,14 +58,6 @@ char* append(char* out, std::uint64_t number) {
     return out;
 }
 
-int move_out_of_the_way(int fd) {
-    const long moved = system_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest_descriptor);
-    if (is_error(moved))
-        return fd;
-    system_call(SYS_close, fd);
-    return static_cast<int>(moved);
-}
-
 // One file a process image: a process that execs makes another.
 int create_file() {
     constexpr unsigned most_images = 100'000;
@@ -84,38 +76,19 @@ int create_file() {
 void remember_file(int fd) {
     struct stat status {};
     system_call(SYS_fstat, fd, address_argument(&status));
-    process.device = status.st_dev;
-    process.inode = status.st_ino;
+    process.file = identity_of(status);
     process.fd = fd;
 }
 
 bool is_capture_descriptor(int fd) {
     struct stat status {};
     return !is_error(system_call(SYS_fstat, fd, address_argument(&status))) &&
-           status.st_dev == process.device && status.st_ino == process.inode;
-}
-
-void map_control() {
-    char path[sizeof process.path];
-    append(append(path, settings().directory), "/control");
-    const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDWR | O_CLOEXEC);
-    if (is_error(fd))
-        return;
-    struct stat status {};
-    system_call(SYS_fstat, fd, address_argument(&status));
-    if (S_ISREG(status.st_mode) && status.st_size >= static_cast<long>(sizeof(Control))) {
-        auto* const control = static_cast<Control*>(map_memory(
-            sizeof(Control), PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(fd), 0));
-        if (control != nullptr && control->magic == control_magic)
-            process.control = control;
-    }
-    system_call(SYS_close, fd);
+           identity_of(status) == process.file;
 }
 
 bool map_head(int fd) {
-    if (is_error(system_call(SYS_fallocate, fd, 0, 0, head_bytes)))
-        if (is_error(system_call(SYS_ftruncate, fd, head_bytes)))
-            return false;
+    if (is_error(reserve(fd, 0, head_bytes)))
+        return false;
     // In a forked child over what stands there for its parent's.
     const int place = process.header == nullptr ? 0 : MAP_FIXED;
     const long head = system_call(SYS_mmap, address_argument(process.header), head_bytes,
@@ -161,8 +134,7 @@ bool open_capture() {
     process.can_read_cycles = has_invariant_cycles();
     if (!read_settings())
         return false;
-    map_control();
-    if (process.control != nullptr && process.control->stop != 0)
+    if (open_control() != StopReason::none)
         return false; // the recording is over: the program goes on unrecorded
     read_options(settings().directory);
     const int created = create_file();
@@ -288,6 +260,7 @@ void forget_parent_capture() {
     process.mapped_window_bytes = 0;
     process.own_page_faults = 0;
     process.lock.reset();
+    reset_control();
     if (process.fd >= 0 && is_capture_descriptor(process.fd))
         system_call(SYS_close, process.fd);
     process.fd = -1;

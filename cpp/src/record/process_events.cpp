@@ -12,6 +12,7 @@
 #include <alloclab/record/residence.hpp>
 #include <alloclab/record/sites.hpp>
 #include <alloclab/record/static_memory.hpp>
+#include <alloclab/record/thread_stacks.hpp>
 #include <alloclab/record/touched.hpp>
 #include <alloclab/record/unwind_rules.hpp>
 
@@ -94,7 +95,7 @@ void enter_forked_child() {
     inherit_marks();
     forget_rules();
     keep_modules_in_child();
-    release_sites();
+    forget_sites();
     leave_window(thread_lanes.own);
     leave_window(thread_lanes.signal);
     thread_lanes.is_sample_due = false;
@@ -113,6 +114,7 @@ void finish_thread() {
         return;
     thread_lanes.has_exited = true;
     release_sites();
+    forget_own_stack();
     Lane* const lanes[] = {&thread_lanes.own, &thread_lanes.signal};
     for (Lane* const lane : lanes) {
         if (lane->window == nullptr)

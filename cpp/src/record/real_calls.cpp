@@ -2,6 +2,7 @@
 #include <alloclab/record/real_calls.hpp>
 
 #include <alloclab/base/bits.hpp>
+#include <alloclab/record/process.hpp>
 #include <alloclab/record/system_call.hpp>
 
 #include <cstring>
@@ -141,6 +142,12 @@ void resolve_real_calls() {
 const RealCalls& real_calls() {
     resolve_real_calls();
     return calls;
+}
+
+void note_calls_arrive() {
+    calls.is_malloc_foreign = false;
+    if (process.header != nullptr)
+        process.header->has_own_malloc = 0;
 }
 
 void* next_function(const char* name) {

@@ -2,6 +2,7 @@
 #include <alloclab/record/residence.hpp>
 
 #include <alloclab/base/units.hpp>
+#include <alloclab/record/files.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/system_call.hpp>
 
@@ -12,22 +13,15 @@ namespace alloclab::record {
 
 namespace {
 
-constexpr std::size_t slice_pages = 4096;
+constexpr std::size_t slice_pages = 1024; // a byte each, on the stack of whoever allocates
 constexpr std::size_t most_pages = std::size_t{16} << 30 >> 12;
-constexpr int lowest_descriptor = 700;
 
 int statm_descriptor = -1;
 
 long open_statm() {
     const long fd = system_call(SYS_openat, AT_FDCWD, address_argument("/proc/self/statm"),
                                 O_RDONLY | O_CLOEXEC);
-    if (is_error(fd))
-        return fd;
-    const long moved = system_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest_descriptor);
-    if (is_error(moved))
-        return fd;
-    system_call(SYS_close, fd);
-    return moved;
+    return is_error(fd) ? fd : move_out_of_the_way(static_cast<int>(fd));
 }
 
 struct Statm {

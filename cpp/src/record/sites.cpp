@@ -34,6 +34,16 @@ struct ThreadSites {
     std::uint32_t told_frames[most_frames];
     std::uintptr_t told_addresses[most_frames];
 };
+// Mapped at the thread's first site: thread-local variables are carved out of each thread's stack,
+// of which there may be as little as 16 KiB.
+__thread ThreadSites* thread_sites;
+
+ThreadSites* ensure_sites() {
+    if (__builtin_expect(thread_sites == nullptr, false))
+        thread_sites = static_cast<ThreadSites*>(map_memory(
+            sizeof(ThreadSites), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    return thread_sites;
+}
 
 // A stack as it was found: native frames, and outside them Python ones where there are any.
 struct FoundStack {
@@ -42,7 +52,6 @@ struct FoundStack {
     std::size_t native_count;
     const PythonFrame* python; // walk.count - native_count
 };
-__thread ThreadSites thread_sites = {};
 
 constexpr std::uint32_t most_thread_frames = 1 << 22;
 
@@ -249,30 +258,45 @@ std::uint32_t find_site(const Caller& caller) {
         return 0;
     lanes.is_finding_site = true;
     compiler_barrier();
-    const std::uint32_t site = find_site_here(thread_sites, caller);
+    ThreadSites* const sites = ensure_sites();
+    const std::uint32_t site = sites != nullptr ? find_site_here(*sites, caller) : 0;
     compiler_barrier();
     lanes.is_finding_site = false;
     return site;
 }
 
 void expect_inner_call(const void* frame_address) {
+    if (thread_lanes.is_finding_site || thread_lanes.has_exited)
+        return;
     const Caller caller = caller_of(frame_address);
-    if (!thread_lanes.is_finding_site && !has_outer(thread_sites, caller.sp))
-        thread_sites.outer = caller; // else operator new[] called operator new: its caller stays
+    ThreadSites* const sites = ensure_sites();
+    if (sites != nullptr && !has_outer(*sites, caller.sp))
+        sites->outer = caller; // else operator new[] called operator new: its caller stays
 }
 
 void forget_inner_call() {
-    thread_sites.outer.pc = 0;
+    if (thread_sites != nullptr)
+        thread_sites->outer.pc = 0;
+}
+
+void forget_sites() {
+    thread_lanes.site = 0;
+    thread_lanes.is_finding_site = false;
+    ThreadSites* const sites = thread_sites;
+    if (sites == nullptr)
+        return;
+    sites->stacks.release();
+    sites->frames.release();
+    sites->frame_count = 0;
+    sites->told_count = 0;
+    sites->outer = {};
 }
 
 void release_sites() {
-    thread_lanes.site = 0;
-    thread_lanes.is_finding_site = false;
-    thread_sites.stacks.release();
-    thread_sites.frames.release();
-    thread_sites.frame_count = 0;
-    thread_sites.told_count = 0;
-    thread_sites.outer = {};
+    forget_sites();
+    if (thread_sites != nullptr)
+        unmap_memory(thread_sites, sizeof(ThreadSites));
+    thread_sites = nullptr;
 }
 
 } // namespace alloclab::record

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/base/units.hpp>
+#include <alloclab/record/control.hpp>
+#include <alloclab/record/files.hpp>
 #include <alloclab/record/process.hpp>
 
 #include <fcntl.h>
@@ -24,34 +26,6 @@ std::size_t remainder_count;
 
 constexpr std::size_t first_window_bytes = window_granule_bytes;
 constexpr int madvise_populate_write = 23; // MADV_POPULATE_WRITE, Linux 5.14
-
-bool is_below_file_limit(std::uint64_t end) {
-    struct rlimit limit {};
-    system_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, address_argument(&limit));
-    return limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur;
-}
-
-// Where the file system cannot reserve space, writing zeros does.
-long write_zeros(int fd, std::uint64_t offset, std::size_t bytes) {
-    static const char zeros[page_bytes] = {};
-    for (std::size_t done = 0; done < bytes; done += sizeof zeros) {
-        const long result = system_call(SYS_pwrite64, fd, address_argument(zeros), sizeof zeros,
-                                        static_cast<long>(offset + done));
-        if (result != static_cast<long>(sizeof zeros))
-            return is_error(result) ? result : -ENOSPC;
-    }
-    return 0;
-}
-
-// Reserves the file's bytes, so that storing into their mapping cannot fail.
-// Returns zero or a negated error number.
-long reserve(int fd, std::uint64_t offset, std::size_t bytes) {
-    if (!is_below_file_limit(offset + bytes))
-        return -EFBIG;
-    const long result =
-        system_call(SYS_fallocate, fd, 0, static_cast<long>(offset), static_cast<long>(bytes));
-    return result == -EOPNOTSUPP ? write_zeros(fd, offset, bytes) : result;
-}
 
 bool take_remainder(std::uint64_t& offset, std::size_t& bytes) {
     while (remainder_count > 0) {
@@ -140,8 +114,7 @@ bool open_window(Lane& lane, std::uint32_t thread, std::uint32_t lane_idx) {
             stop_recording(StopReason::no_space, static_cast<int>(-result));
             return false;
         }
-        if (process.control != nullptr)
-            __atomic_fetch_add(&process.control->used_bytes, bytes, __ATOMIC_RELAXED);
+        count_reserved(bytes);
     }
     unsigned char* const window = map_window(offset, bytes);
     if (window == nullptr) {

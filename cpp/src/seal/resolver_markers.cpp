@@ -27,9 +27,9 @@ void Resolver::append_marker(const RawEvent& event) {
     case RawKind::tag:
         return set_tag(event);
     case RawKind::reset:
-        return write_scope_event(EventKind::reset, event);
+        return reset(event);
     case RawKind::transfer:
-        return write_scope_event(EventKind::transfer, event);
+        return transfer(event);
     case RawKind::reference:
         return reference(event);
     case RawKind::root_push:
@@ -89,19 +89,29 @@ void Resolver::exit_scope(const RawEvent& event) {
     write(out, event.time_ns);
 }
 
-// A reset of an open scope, or a transfer of a block to one.
-void Resolver::write_scope_event(EventKind kind, const RawEvent& event) {
+void Resolver::reset(const RawEvent& event) {
     const auto scope = open_scopes_.find(event.value);
-    Event out = event_by(kind, event);
-    std::uint64_t object_plus_one = 1;
-    if (scope == open_scopes_.end() ||
-        (kind == EventKind::transfer &&
-         (event.address == 0 || !find_object(event.address, object_plus_one)))) {
+    if (scope == open_scopes_.end()) {
         ++summary_.unresolved_references;
         return;
     }
-    out.object = object_plus_one - 1;
+    Event out = event_by(EventKind::reset, event);
     out.values[0] = scope->second.instance;
+    write(out, event.time_ns);
+}
+
+// Of a live block, to an open scope or, by 0, to none.
+void Resolver::transfer(const RawEvent& event) {
+    const auto scope = open_scopes_.find(event.value);
+    const bool has_target = event.value == 0 || scope != open_scopes_.end();
+    std::uint64_t object_plus_one = 0;
+    if (event.address == 0 || !has_target || !find_object(event.address, object_plus_one)) {
+        ++summary_.unresolved_references;
+        return;
+    }
+    Event out = event_by(EventKind::transfer, event);
+    out.object = object_plus_one - 1;
+    out.values[0] = event.value == 0 ? no_scope : scope->second.instance;
     write(out, event.time_ns);
 }
 

@@ -179,6 +179,23 @@ TEST(Markers, a_reset_and_a_transfer_name_the_scope) {
     EXPECT_EQ(sealed.summary().unresolved_references, 1u);
 }
 
+TEST(Markers, a_transfer_to_no_scope_says_so) {
+    MarkedCapture capture;
+    capture.put_code(Code::scope_enter, {9, 0, 0});
+    capture.put_malloc(0x1000);
+    capture.put_code(Code::transfer, {0x1000, 0});
+    capture.put_code(Code::transfer, {0x2000, 0}); // no block
+    capture.put_code(Code::transfer, {0x1000, 7}); // no scope of that number
+    Sealed sealed(capture);
+    std::vector<Event> events;
+    sealed.reader.read_chunk(0).visit([&](const Event& event) { events.push_back(event); });
+    ASSERT_EQ(events.size(), 4u); // with the thread's start
+    EXPECT_EQ(events[3].code, static_cast<std::uint8_t>(EventKind::transfer));
+    EXPECT_EQ(events[3].object, 0u);
+    EXPECT_EQ(events[3].values[0], no_scope);
+    EXPECT_EQ(sealed.summary().unresolved_references, 2u);
+}
+
 TEST(Markers, frames_become_stacks_with_functions_and_those_inlined_into_them) {
     MarkedCapture capture;
     capture.put_name(0, "/bin/program");

@@ -109,12 +109,11 @@ struct WindowHeader {
 };
 static_assert(sizeof(WindowHeader) <= block_bytes);
 
-// The page every recorded process shares with the driver.
+// The head of the file `control`; behind it a byte for each granule of the captures.
 struct Control {
     std::uint32_t magic;
     std::uint32_t stop;      // a StopReason, none: go on
     std::uint64_t max_bytes; // 0: no limit
-    std::uint64_t used_bytes;
 };
 
 // The call an allocation came from, where the code does not say it.

@@ -9,8 +9,8 @@
 
 namespace alloclab::record {
 
-// A lane began a block: about a hundred events have passed.
-void note_block();
+// A lane began a block at this clock: about a hundred events have passed.
+void note_block(std::uint64_t ticks);
 // A block of some size was allocated.
 void note_allocated(std::size_t size);
 

@@ -40,6 +40,7 @@ struct ThreadLanes {
     std::uint32_t generation; // of the process that counted this thread; a fork is a new one
     bool is_registered;
     bool is_sample_due;
+    bool is_control_due;
     bool is_exit_hook_due;
     bool has_exited;                // late events get a window each, closed at once
     bool is_doing_due;              // what falls due while doing it waits

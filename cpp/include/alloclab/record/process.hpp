@@ -4,6 +4,7 @@
 // The one capture of this process: its file, its header page and the windows handed to lanes.
 
 #include <alloclab/record/capture_format.hpp>
+#include <alloclab/record/files.hpp>
 #include <alloclab/record/fork_page.hpp>
 #include <alloclab/record/lane.hpp>
 #include <alloclab/record/system_call.hpp>
@@ -22,10 +23,8 @@ struct Process {
     bool has_capture; // and fork_page said so: a child that finds the page wiped knows what it is
     Lane* first_lane; // of the first thread, which must learn that it is no longer alone
     int fd;
-    std::uint64_t device;
-    std::uint64_t inode;
+    FileIdentity file;
     capture::FileHeader* header; // mapped, shared with the file
-    capture::Control* control;   // mapped, shared with every recorded process; may be null
     std::uint64_t mapped_window_bytes;
     std::uint64_t own_page_faults;
     RareLock lock;

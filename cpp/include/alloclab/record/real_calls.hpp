@@ -29,6 +29,8 @@ struct RealCalls {
 // Looks the functions up, once. Safe from within any of them: see bootstrap_allocate().
 void resolve_real_calls();
 const RealCalls& real_calls();
+// A call has reached the recorder: whatever stands in front of it passes calls on.
+void note_calls_arrive();
 
 // Looks any other function up behind this library, and where there is none, among the libraries
 // that were loaded out of everyone's sight. Returns null where there is none either.

@@ -39,7 +39,9 @@ inline void note_site(const void* frame_address) {
 void expect_inner_call(const void* frame_address);
 void forget_inner_call();
 
-// At a thread's end, and in a forked child for the one thread it has.
+// In a forked child for the one thread it has, which may be in the midst of finding a site.
+void forget_sites();
+// At a thread's end.
 void release_sites();
 
 } // namespace alloclab::record

@@ -80,7 +80,8 @@ private:
     void exit_scope(const RawEvent& event);
     void mark(const RawEvent& event, std::uint64_t name);
     void set_tag(const RawEvent& event);
-    void write_scope_event(EventKind kind, const RawEvent& event);
+    void reset(const RawEvent& event);
+    void transfer(const RawEvent& event);
     void reference(const RawEvent& event);
     void change_roots(EventKind kind, const RawEvent& event);
     bool find_object(std::uint64_t address, std::uint64_t& object_plus_one);

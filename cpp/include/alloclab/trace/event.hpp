@@ -25,7 +25,7 @@ enum class EventKind : std::uint8_t {
     scope_enter = 0x40,       // values: instance, kind name, name
     scope_exit = 0x41,        // values: instance
     reset = 0x42,             // values: scope instance
-    transfer = 0x43,          // object; values: scope instance
+    transfer = 0x43,          // object; values: scope instance or no_scope
     mark = 0x44,              // values: name
     reference = 0x50,         // object; values: slot, target object + 1 (0: null)
     root_push = 0x51,         // values: object + 1
@@ -36,6 +36,9 @@ enum class EventKind : std::uint8_t {
     footprint = 0x70, // values: resident anonymous bytes, resident file bytes, page faults
     gap = 0x71,       // values: events lost here
 };
+
+// In place of a scope instance: the block belongs to none from here on.
+inline constexpr std::uint64_t no_scope = ~std::uint64_t{0};
 
 // Which columns an event draws operands from, in this order.
 struct Operands {

@@ -111,21 +111,20 @@ std::uint32_t tell_frame(ThreadSites& sites, std::uint32_t parent, std::uintptr_
 // Finds or tells a stack's frames, from the outermost in.
 [[gnu::noinline]] std::uint32_t tell_stack(ThreadSites& sites, const FoundStack& stack,
                                            std::uint64_t hash) {
-    const std::uintptr_t* const addresses = stack.addresses;
     const Walk& walk = stack.walk;
     std::uint32_t frame = 0;
     std::size_t outer_idx = 0;
     for (; outer_idx < walk.count && outer_idx < sites.told_count &&
-           sites.told_addresses[outer_idx] == addresses[walk.count - 1 - outer_idx];
+           sites.told_addresses[outer_idx] == stack.addresses[walk.count - 1 - outer_idx];
          ++outer_idx)
         frame = sites.told_frames[outer_idx];
     for (; outer_idx < walk.count; ++outer_idx) {
         const std::size_t inner_idx = walk.count - 1 - outer_idx;
-        const std::uintptr_t address = addresses[inner_idx];
+        const std::uintptr_t address = stack.addresses[inner_idx];
         const std::uint32_t known = sites.frames.find(address, frame);
-        const PythonFrame* const python = inner_idx < stack.native_count
-                                              ? nullptr
-                                              : stack.python + inner_idx - stack.native_count;
+        const bool is_native = inner_idx < stack.native_count;
+        const PythonFrame* const python =
+            is_native ? nullptr : stack.python + inner_idx - stack.native_count;
         frame = known != 0 ? known : tell_frame(sites, frame, address, python);
         if (frame == 0) {
             sites.told_count = 0;
@@ -191,8 +190,7 @@ std::uint32_t find_stack(ThreadSites& sites, const FoundStack& stack) {
 }
 
 // The Python frames take the place of the interpreter's innermost loop and of what is outside it:
-// that would show each of them as the same function, and C code between them only by chance. There
-// are none below a signal's handler, which may have interrupted the loop half-way through a change.
+// that would show each of them as the same function, and C code between them only by chance.
 [[gnu::noinline]] std::uint32_t find_python_stack(ThreadSites& sites, std::uintptr_t state,
                                                   std::uintptr_t* addresses, Walk walk) {
     PythonFrame frames[most_frames];
@@ -228,7 +226,7 @@ std::uint32_t find_site_here(ThreadSites& sites, Caller caller) {
     if (const std::uint32_t generation = modules_generation();
         __builtin_expect(sites.modules_generation != generation, false))
         forget_addresses(sites, generation);
-    if (has_python() && !walk.is_of_handler)
+    if (has_python() && !walk.is_of_handler) // which may interrupt a change of the frames
         if (const std::uintptr_t state = python_state(); state != 0)
             return find_python_stack(sites, state, addresses, walk);
     return find_stack(sites, {addresses, walk, walk.count, nullptr});

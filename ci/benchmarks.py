@@ -6,7 +6,7 @@
 All ratios are taken in one run, from interleaved repeats; a figure that misses what is asked of it
 is written like the others. Needs the lab installed in this Python, its peers, and for the loops
 google-benchmark. A part of the page is a function here or in a `benchmark_<part>.py` beside it, and
-a line in `PARTS`. Takes some ten minutes on two cores; nothing else should run meanwhile.
+a line in `PARTS`. Takes half an hour on two cores; nothing else should run meanwhile.
 """
 
 from __future__ import annotations

@@ -49,9 +49,7 @@ def record_programs(folder: Path) -> dict[str, Path]:
         source = ROOT / "workloads" / "inputs" / "hello.rs"
         command = [str(RUSTC), "-O", str(source), "-C", "linker=gcc", "-o", str(folder / "hello")]
         recording = record(command, output=folder / "rustc")
-        traces["rustc"] = max(
-            (Path(each.path) for each in recording.traces), key=lambda path: path.stat().st_size
-        )
+        traces["rustc"] = Path(recording.largest().path)
     return traces
 
 

@@ -4,8 +4,8 @@
 #include <alloclab/record/files.hpp>
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/settings.hpp>
+#include <alloclab/record/text.hpp>
 
-#include <cstring>
 #include <fcntl.h>
 
 namespace alloclab::record {
@@ -28,9 +28,7 @@ RareLock lock;
 long open_path() {
     constexpr char name[] = "/control";
     static char path[sizeof Settings::directory + sizeof name];
-    const std::size_t length = std::strlen(settings().directory);
-    std::memcpy(path, settings().directory, length);
-    std::memcpy(path + length, name, sizeof name);
+    put_text(put_text(path, settings().directory), name);
     // Appending needs no place that processes would have to agree on. A FIFO must not block.
     const int flags = O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     const long opened = system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDWR | flags);
@@ -39,17 +37,13 @@ long open_path() {
                : system_call(SYS_openat, AT_FDCWD, address_argument(path), O_RDONLY | flags);
 }
 
-bool has_status(struct stat& status) {
-    return fd >= 0 && !is_error(system_call(SYS_fstat, fd, address_argument(&status)));
-}
-
 // Makes `fd` the file again where the program has closed it.
 bool ensure_open(struct stat& status) {
-    if (has_status(status) && identity_of(status) == identity)
+    if (is_of_file(fd, identity, status))
         return true;
     const long opened = open_path();
     fd = is_error(opened) ? -1 : move_out_of_the_way(static_cast<int>(opened));
-    if (!has_status(status))
+    if (is_error(system_call(SYS_fstat, fd, address_argument(&status))))
         return false;
     identity = identity_of(status);
     if (S_ISREG(status.st_mode))
@@ -123,7 +117,7 @@ void reset_control() {
 
 void close_control() {
     struct stat status {};
-    if (has_status(status) && identity_of(status) == identity)
+    if (is_of_file(fd, identity, status))
         system_call(SYS_close, fd);
     fd = -1;
     max_bytes = 0;

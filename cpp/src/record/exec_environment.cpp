@@ -3,6 +3,7 @@
 
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/settings.hpp>
+#include <alloclab/record/text.hpp>
 
 #include <cstring>
 #include <sys/mman.h>
@@ -54,12 +55,6 @@ bool is_folder_known(const char* directory) {
            (settings().is_beside_library || std::strcmp(directory, settings().directory) == 0);
 }
 
-char* append(char* out, const char* text) {
-    const std::size_t length = std::strlen(text);
-    std::memcpy(out, text, length + 1);
-    return out + length;
-}
-
 } // namespace
 
 ExecEnvironment::ExecEnvironment(char* const* entries) : entries_(entries) {
@@ -81,14 +76,14 @@ ExecEnvironment::ExecEnvironment(char* const* entries) : entries_(entries) {
             copies[count++] = entries[entry_idx];
     char* text = reinterpret_cast<char*>(copies + wanted.count + 3);
     copies[count++] = text;
-    text = append(append(append(text, preload_variable), "="), settings().library);
+    text = put_text(put_text(put_text(text, preload_variable), "="), settings().library);
     // The caller's preloads stay behind ours; a list is read up to any separator.
     if (wanted.preloads[0] != '\0' && !has_preload(wanted.preloads, settings().library))
-        text = append(append(text, ":"), wanted.preloads);
+        text = put_text(put_text(text, ":"), wanted.preloads);
     else if (wanted.preloads[0] != '\0')
-        text = append(append(text - std::strlen(settings().library), wanted.preloads), "");
+        text = put_text(put_text(text - std::strlen(settings().library), wanted.preloads), "");
     copies[count++] = ++text;
-    append(append(append(text, directory_variable), "="), settings().directory);
+    put_text(put_text(put_text(text, directory_variable), "="), settings().directory);
     copies[count] = nullptr;
     entries_ = copies;
 }

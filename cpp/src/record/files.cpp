@@ -48,4 +48,9 @@ long reserve(int fd, std::uint64_t offset, std::size_t bytes) {
     return result == -EOPNOTSUPP ? write_zeros(fd, offset, bytes) : result;
 }
 
+bool is_of_file(int fd, const FileIdentity& file, struct stat& status) {
+    return !is_error(system_call(SYS_fstat, fd, address_argument(&status))) &&
+           identity_of(status) == file;
+}
+
 } // namespace alloclab::record

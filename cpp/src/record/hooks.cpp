@@ -8,6 +8,7 @@
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/prologue.hpp>
 #include <alloclab/record/settings.hpp>
+#include <alloclab/record/text.hpp>
 
 #include <cstring>
 #include <fcntl.h>
@@ -183,12 +184,6 @@ void look_at(const link_map& object) {
         return;
     const char* const path = object.l_name[0] != '\0' ? object.l_name : "/proc/self/exe";
     each_function(path, object.l_addr, hook_function, nullptr);
-}
-
-char* put_text(char* out, const char* text) {
-    const std::size_t length = std::strlen(text);
-    std::memcpy(out, text, length + 1);
-    return out + length;
 }
 
 const char* outcome_of(const Wanted& symbol) {

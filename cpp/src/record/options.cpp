@@ -3,6 +3,7 @@
 
 #include <alloclab/record/process.hpp>
 #include <alloclab/record/python_frames.hpp>
+#include <alloclab/record/text.hpp>
 
 #include <cstring>
 #include <fcntl.h>
@@ -112,12 +113,10 @@ bool take_option(const char* name, const char* value, Options& options) {
 // Reads the whole file. Returns false when there is none, or none that can be read.
 bool read_text(const char* directory) {
     char path[4096];
-    const std::size_t length = std::strlen(directory);
     constexpr char file_name[] = "/options";
-    if (length + sizeof file_name > sizeof path)
+    if (std::strlen(directory) + sizeof file_name > sizeof path)
         return false;
-    std::memcpy(path, directory, length + 1);
-    std::memcpy(path + length, file_name, sizeof file_name);
+    put_text(put_text(path, directory), file_name);
     const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(path),
                                 O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (is_error(fd))

@@ -7,6 +7,7 @@
 #include <alloclab/record/options.hpp>
 #include <alloclab/record/recorder.hpp>
 #include <alloclab/record/settings.hpp>
+#include <alloclab/record/text.hpp>
 
 #include <cpuid.h>
 #include <ctime>
@@ -38,33 +39,13 @@ bool has_invariant_cycles() {
     return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1U << 8)) != 0;
 }
 
-char* append(char* out, const char* text) {
-    while (*text != '\0')
-        *out++ = *text++;
-    *out = '\0';
-    return out;
-}
-
-char* append(char* out, std::uint64_t number) {
-    char digits[24];
-    std::size_t count = 0;
-    do {
-        digits[count++] = static_cast<char>('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    while (count > 0)
-        *out++ = digits[--count];
-    *out = '\0';
-    return out;
-}
-
 // One file a process image: a process that execs makes another.
 int create_file() {
     constexpr unsigned most_images = 100'000;
     for (unsigned image_idx = 0; image_idx < most_images; ++image_idx) {
-        char* end = append(append(process.path, settings().directory), "/");
-        end = append(append(append(end, process.process_id), "-"), image_idx);
-        append(end, ".capture");
+        char* end = put_text(put_text(process.path, settings().directory), "/");
+        end = put_number(put_text(put_number(end, process.process_id), "-"), image_idx);
+        put_text(end, ".capture");
         const long fd = system_call(SYS_openat, AT_FDCWD, address_argument(process.path),
                                     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd != -EEXIST)
@@ -82,8 +63,7 @@ void remember_file(int fd) {
 
 bool is_capture_descriptor(int fd) {
     struct stat status {};
-    return !is_error(system_call(SYS_fstat, fd, address_argument(&status))) &&
-           identity_of(status) == process.file;
+    return is_of_file(fd, process.file, status);
 }
 
 bool map_head(int fd) {
@@ -228,9 +208,9 @@ namespace {
 
 void write_line(const char* opening, const char* what, const char* value) {
     char line[512];
-    char* end = append(append(line, opening), what);
+    char* end = put_text(put_text(line, opening), what);
     if (value != nullptr) {
-        end = append(end, ": ");
+        end = put_text(end, ": ");
         for (const char* c = value; *c != '\0' && end < line + sizeof line - 2; ++c)
             *end++ = *c >= ' ' && *c < 127 ? *c : '?';
     }

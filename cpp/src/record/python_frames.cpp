@@ -8,6 +8,7 @@
 #include <alloclab/record/object_symbols.hpp>
 #include <alloclab/record/options.hpp>
 #include <alloclab/record/process.hpp>
+#include <alloclab/record/text.hpp>
 
 #include <cstring>
 
@@ -55,13 +56,8 @@ void tell_other_version(std::uint64_t version) {
     if (is_told)
         return;
     is_told = true;
-    char text[] = "3.xx";
-    const auto minor = static_cast<unsigned>(version >> 16 & 0xff);
-    char* end = text + 2;
-    if (minor >= 10)
-        *end++ = static_cast<char>('0' + minor / 10 % 10);
-    *end++ = static_cast<char>('0' + minor % 10);
-    *end = '\0';
+    char text[8];
+    put_number(put_text(text, "3."), version >> 16 & 0xff);
     warn_of("sites without Python frames: alloclab runs on another build of Python than the "
             "recorded program, which is",
             text);

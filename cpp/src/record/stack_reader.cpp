@@ -18,14 +18,6 @@ std::uintptr_t page_of(std::uintptr_t address) {
     return address & ~std::uintptr_t{page_bytes - 1};
 }
 
-// The thread's control block. glibc puts it at the top of the stack of every thread but the first,
-// also of a stack that the program gave.
-std::uintptr_t control_block() {
-    std::uintptr_t address = 0;
-    asm("mov %%fs:0, %0" : "=r"(address));
-    return address;
-}
-
 // Whether all pages from the one that holds `from` up to `to` can be read.
 bool is_readable_range(std::uintptr_t from, std::uintptr_t to) {
     for (std::uintptr_t page = page_of(from); page < to; page += page_bytes)
@@ -44,6 +36,12 @@ bool try_top(OwnStack& own, std::uintptr_t sp, std::uintptr_t top) {
 }
 
 } // namespace
+
+std::uintptr_t control_block() {
+    std::uintptr_t address = 0;
+    asm("mov %%fs:0, %0" : "=r"(address));
+    return address;
+}
 
 // A call that fails either way tells the two apart: the kernel copies the set of signals before it
 // looks at what to do with it. As abseil does it.

@@ -2,9 +2,9 @@
 #include <alloclab/record/thread_stacks.hpp>
 
 #include <alloclab/record/memory_maps.hpp>
+#include <alloclab/record/stack_reader.hpp>
 #include <alloclab/record/system_call.hpp>
-
-#include <initializer_list>
+#include <alloclab/record/text.hpp>
 
 namespace alloclab::record {
 
@@ -21,12 +21,6 @@ std::uint32_t seen_count;
 RareLock lock;
 __thread SeenStack* own_stack;
 
-std::uintptr_t own_control_block() {
-    std::uintptr_t address = 0;
-    asm("mov %%fs:0, %0" : "=r"(address));
-    return address;
-}
-
 SeenStack* take_slot() {
     RareGuard guard(lock);
     if (seen_stacks == nullptr)
@@ -38,7 +32,7 @@ SeenStack* take_slot() {
         ++slot;
     if (slot == most_seen)
         return nullptr;
-    seen_stacks[slot].place = {0, own_control_block()};
+    seen_stacks[slot].place = {0, control_block()};
     seen_stacks[slot].thread = static_cast<std::int32_t>(system_call(SYS_gettid));
     if (slot == seen_count)
         __atomic_store_n(&seen_count, slot + 1, __ATOMIC_RELEASE);
@@ -55,13 +49,10 @@ StackPlace seen_place(long thread) {
 
 // What is read of a file of /proc that a thread has.
 struct ThreadFile {
-    explicit ThreadFile(const char* thread) {
+    explicit ThreadFile(long thread) {
         char path[64];
-        std::size_t used = 0;
-        for (const char* part : {"/proc/self/task/", thread, "/syscall"})
-            for (; *part != '\0' && used + 1 < sizeof path; ++part)
-                path[used++] = *part;
-        path[used] = '\0';
+        char* const end = put_text(path, "/proc/self/task/");
+        put_text(put_number(end, static_cast<std::uint64_t>(thread)), "/syscall");
         const long file = open_read_only(path);
         if (is_error(file))
             return;
@@ -115,8 +106,6 @@ template <class Visitor> void visit_files(const char* folder, Visitor&& visitor)
     for (long got = 0;
          !is_error(list) &&
          (got = system_call(SYS_getdents64, list, address_argument(text), sizeof text)) > 0;) {
-        if (is_error(got))
-            break;
         for (long at = 0; at < got;) {
             const auto& file = *reinterpret_cast<const ListedFile*>(text + at);
             visitor(static_cast<const char*>(file.name));
@@ -145,13 +134,13 @@ void forget_own_stack() {
 std::size_t find_stacks(const void* frame_address, StackPlace* places, std::size_t most) {
     std::size_t count = 0;
     const long own = system_call(SYS_gettid);
-    places[count++] = {reinterpret_cast<std::uintptr_t>(frame_address), own_control_block()};
+    places[count++] = {reinterpret_cast<std::uintptr_t>(frame_address), control_block()};
     visit_files("/proc/self/task", [&](const char* name) {
         const long thread = number_of(name);
         if (thread == 0 || thread == own || count == most)
             return;
         StackPlace place = seen_place(thread);
-        if (const std::uintptr_t sp = kernel_sp(ThreadFile(name)); sp != 0)
+        if (const std::uintptr_t sp = kernel_sp(ThreadFile(thread)); sp != 0)
             place.sp = sp;
         if (place.sp != 0)
             places[count++] = place;

@@ -32,4 +32,7 @@ inline FileIdentity identity_of(const struct stat& status) {
     return {status.st_dev, status.st_ino};
 }
 
+// Whether a descriptor is still that file's. Fills `status`.
+bool is_of_file(int fd, const FileIdentity& file, struct stat& status);
+
 } // namespace alloclab::record

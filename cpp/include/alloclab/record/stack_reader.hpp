@@ -8,6 +8,10 @@
 
 namespace alloclab::record {
 
+// The calling thread's control block, above its thread-local variables. glibc puts it at the top of
+// the stack of every thread but the first, also of a stack that the program gave.
+std::uintptr_t control_block();
+
 // Whether the page that holds `address` can be read. Cost: a system call.
 bool is_readable_page(std::uintptr_t address);
 

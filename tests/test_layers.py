@@ -32,6 +32,7 @@ PYTHON_ORDER = [
         "stacks",
         "symbols",
         "traces",
+        "trace_builder",
         "traces_diff",
         "captures",
         "staging",

@@ -6,6 +6,7 @@
 namespace alloclab::bindings {
 
 void bind_trace(pybind11::module_& module);
+void bind_trace_builder(pybind11::module_& module);
 void bind_growth(pybind11::module_& module);
 void bind_seal(pybind11::module_& module);
 void bind_placement(pybind11::module_& module);

@@ -46,6 +46,7 @@ PYBIND11_MODULE(_core, module) {
     module.attr("build_type") = ALLOCLAB_BUILD_TYPE;
     py::register_local_exception_translator(translate);
     alloclab::bindings::bind_trace(module);
+    alloclab::bindings::bind_trace_builder(module);
     alloclab::bindings::bind_seal(module);
     alloclab::bindings::bind_placement(module);
     alloclab::bindings::bind_growth(module);

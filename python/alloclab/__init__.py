@@ -92,6 +92,7 @@ from alloclab.replay import METRICS, Run, replay
 from alloclab.simulate import Placement, njit_allocator, placement, simulate
 from alloclab.subsystems import Subsystems, subsystems
 from alloclab.sweep import Comparison, compare, load_comparison
+from alloclab.trace_builder import TraceBuilder
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
 
@@ -165,6 +166,7 @@ __all__ = [
     "ThreadLocal",
     "Tlsf",
     "Trace",
+    "TraceBuilder",
     "TraceDiff",
     "TraceError",
     "Traced",

@@ -37,6 +37,42 @@ class TraceReader:
     def footprint(self) -> dict[str, npt.NDArray[Any]]: ...
     def touched(self) -> dict[str, npt.NDArray[Any]]: ...
 
+@final
+class TraceBuilder:
+    def __init__(self, path: str | bytes, *, level: int = ..., chunk_events: int = ...) -> None: ...
+    @property
+    def events(self) -> int: ...
+    @property
+    def objects(self) -> int: ...
+    def intern(self, name: str | bytes) -> int: ...
+    def append(
+        self,
+        *,
+        kind: npt.NDArray[Any],
+        call: npt.NDArray[Any] | None = None,
+        thread: npt.NDArray[Any] | None = None,
+        object: npt.NDArray[Any] | None = None,
+        size: npt.NDArray[Any] | None = None,
+        alignment: npt.NDArray[Any] | None = None,
+        time_ns: npt.NDArray[Any] | None = None,
+        value: npt.NDArray[Any] | None = None,
+        site: npt.NDArray[Any] | None = None,
+        tag: npt.NDArray[Any] | None = None,
+    ) -> None: ...
+    def set_stacks(self, columns: dict[str, npt.NDArray[Any]]) -> None: ...
+    def set_touched(self, columns: dict[str, npt.NDArray[Any]]) -> None: ...
+    def finish(
+        self,
+        metadata_json: str,
+        *,
+        is_complete: bool = True,
+        lost_events: int = 0,
+        unknown_frees: int = 0,
+        missed_frees: int = 0,
+        unresolved_references: int = 0,
+    ) -> dict[str, int]: ...
+    def give_up(self) -> None: ...
+
 def read_capture_header(path: str | bytes) -> dict[str, Any]: ...
 def seal(
     capture: str | bytes,

@@ -54,6 +54,7 @@ public:
 
     std::uint64_t events() const { return events_; }
     std::uint64_t objects() const { return objects_; }
+    std::size_t names() const { return names_.size(); }
 
     // Writes the footer and gives the file its name. `summary.events` and `.objects` are filled in.
     // Throws: SystemError.

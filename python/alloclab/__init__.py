@@ -95,6 +95,7 @@ from alloclab.sweep import Comparison, compare, load_comparison
 from alloclab.trace_builder import TraceBuilder
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
+from alloclab.workloads import Workload, workload, workloads
 
 __all__ = [
     "EVENT_KINDS",

@@ -122,9 +122,9 @@ private:
         }
     }
 
-    // A name and its type, which four in five are annotated with.
+    // A name and its type, which six in seven are annotated with.
     void bind(const Node& node, std::uint32_t at) {
-        if (node.annotation % 5 != 0) {
+        if (node.annotation % 7 != 0) {
             bindings_.push_back(types_.parse(texts_.of(node)));
         }
         infos_.add(node, at);

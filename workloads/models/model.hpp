@@ -54,6 +54,12 @@ private:
     std::uint64_t state_;
 };
 
+// Keeps the buffer of what a model prints out of its heap.
+inline void buffer_output() {
+    static char buffer[4096];
+    std::setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
+
 // The value of `--name VALUE` in a command line, or `otherwise`.
 inline const char* option(int count, char** words, const char* name, const char* otherwise) {
     for (int index = 1; index + 1 < count; ++index) {

@@ -6,6 +6,7 @@
 
 #include "model.hpp"
 #include "weir_heap.hpp"
+#include "weir_scopes.hpp"
 #include "weir_world.hpp"
 
 #include <deque>
@@ -237,6 +238,7 @@ void Game::drop_escaped(std::uint64_t frames_left) {
 } // namespace
 
 int main(int count, char** words) {
+    model::buffer_output();
     model::check_options(count, words,
                          {"--seed", "--frames", "--nodes", "--bodies", "--set-percent",
                           "--threshold", "--collect", "--variant"});

@@ -5,6 +5,7 @@
 
 #include "model.hpp"
 #include "weir_heap.hpp"
+#include "weir_scopes.hpp"
 
 namespace weir {
 
@@ -15,7 +16,7 @@ inline constexpr Shape projectile_shape{8, 0b11};
 inline constexpr Shape cell_shape{2, 0b11};
 inline constexpr Shape number_shape{1, 0};
 inline constexpr Shape closure_shape{4, 0b11};
-inline constexpr Shape wave_shape{3, 0b1};
+inline constexpr Shape wave_shape{11, 0b1};
 
 // Slots.
 inline constexpr std::uint64_t world_scene = 0, world_meshes = 1, world_projectiles = 2,

@@ -261,9 +261,7 @@ def test_what_escapes_an_arena_is_found_as_its_survivors(
     assert set(model.objects["size"][found["escape"]].tolist()) == {40}
 
 
-def test_two_recordings_count_the_same(
-    program: Path, sound: ModelTrace, tmp_path: Path
-) -> None:
+def test_two_recordings_count_the_same(program: Path, sound: ModelTrace, tmp_path: Path) -> None:
     assert record_model(program, tmp_path, *SMALL).counts() == sound.counts()
     other = record_model(program, tmp_path / "2", *SMALL, "--seed", 2)
     assert other.counts() != sound.counts()

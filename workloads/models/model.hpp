@@ -70,15 +70,18 @@ inline const char* option(int count, char** words, const char* name, const char*
     return otherwise;
 }
 
-// Ends the program unless its command line is pairs of one of `names` and a value.
+// Ends the program unless its command line is pairs of one of `names`, none twice, and a value.
 inline void check_options(int count, char** words, std::initializer_list<const char*> names) {
     for (int index = 1; index < count; index += 2) {
         bool is_known = false;
         for (const char* const name : names) {
             is_known = is_known || std::strcmp(words[index], name) == 0;
         }
-        if (!is_known || index + 1 == count) {
-            const char* const what = is_known ? "has no value" : "is no option here";
+        const bool is_second = option(index, words, words[index], nullptr) != nullptr;
+        if (!is_known || is_second || index + 1 == count) {
+            const char* const what = !is_known   ? "is no option here"
+                                     : is_second ? "stands there twice"
+                                                 : "has no value";
             std::fprintf(stderr, "%s: word %d, %s, %s\n", words[0], index, words[index], what);
             std::exit(2);
         }

@@ -20,11 +20,12 @@ struct Route {
     std::uint64_t body_bytes; // most of them
     double captured_share;    // whose results the session keeps
     double document_share;    // rows that carry a text of up to 128 KiB
+    bool is_checked = false;  // by a second handler, in a scope within
 };
 inline constexpr Route routes[] = {
     {"GET /item", 45, 8, 256, 0, 0},
     {"GET /list", 25, 128, 512, 0.05, 0},
-    {"POST /order", 15, 32, 16 * 1024, 0, 0},
+    {"POST /order", 15, 32, 16 * 1024, 0, 0, true},
     {"GET /session", 10, 16, 256, 0.4, 0},
     {"GET /report", 5, 1024, 1024, 0.1, 0.005},
 };
@@ -56,6 +57,7 @@ private:
     void serve(const Request& request, std::uint64_t session);
     Value* handle(model::Random& random, const Route& route, Fate fate);
     Value* make_row(model::Random& random, const Route& route, Fate fate);
+    ScopeId check(model::Random& random);
     void answer(model::Random& random, Value* result);
     void write_log(model::Random& random);
     void forget(std::uint64_t now_us);
@@ -90,29 +92,48 @@ inline void Worker::serve(const Request& request, std::uint64_t session) {
     model::Random random(seed_ ^ (request.number + 1) * 0x9e3779b97f4a7c15ull);
     const Route& route = route_of(random.below(100));
     const std::uint64_t values_before = counts.values;
+    const std::uint64_t begun_us = std::max(now_us_, request.arrival_us);
+    waited_us += begun_us - request.arrival_us;
     {
         const alloclab::Request scope(route.name);
         const ScopeId id = scopes_.enter_request_scope();
         const bool is_captured = random.chance(route.captured_share);
         Value* const result =
             handle(random, route, is_captured ? Fate::escapes : Fate::dies_with_request);
+        const ScopeId left_open = route.is_checked ? check(random) : 0;
         answer(random, result);
         if (is_captured) {
             const alloclab::Tag tag("session/cache");
             vm_.transfer(result, session);
-            cache_.push_back({result, now_us_ + kept_us});
+            cache_.push_back({result, begun_us + kept_us});
             ++counts.captured;
         } else {
             vm_.drop(result);
         }
         scopes_.exit_request_scope(id);
+        scopes_.exit_request_scope(left_open); // nothing: it ended with the one around it
     }
     write_log(random);
     const std::uint64_t service_us = 200 + 3 * (counts.values - values_before);
-    const std::uint64_t begun_us = std::max(now_us_, request.arrival_us);
-    waited_us += begun_us - request.arrival_us;
     served_us += service_us;
     now_us_ = begun_us + service_us;
+}
+
+// Another handler, in a request scope of its own. One in four fails and leaves it open; returns
+// that scope, 0 for none.
+inline ScopeId Worker::check(model::Random& random) {
+    const alloclab::Phase scope("check");
+    const ScopeId id = scopes_.enter_request_scope();
+    for (std::uint64_t rule = random.between(2, 12); rule > 0; --rule) {
+        Value* const seen = vm_.make_aggregate(Kind::record, 3, Fate::dies_with_request);
+        seen->fields()[0] = vm_.make_string(random.between(8, 64), Fate::dies_with_request);
+        vm_.drop(seen);
+    }
+    if (random.chance(0.25)) {
+        return id;
+    }
+    scopes_.exit_request_scope(id);
+    return 0;
 }
 
 // Reads the body and makes rows: a heavy tail of them, with temporaries on the way.

@@ -55,7 +55,7 @@ private:
     void spawn(std::uint64_t number, Local& world, Local& wave);
     void expire(std::uint64_t number, Local& world);
     void render(Local& world);
-    void is_used(Local& variable, const char* mark);
+    void use(Local& variable, const char* mark);
     void drop_escaped(std::uint64_t frames_left);
 
     Options options_;
@@ -170,17 +170,17 @@ void Game::update_ai() {
     for (std::uint64_t enemy_idx = 0; enemy_idx < 12; ++enemy_idx) {
         Local decision(heap_, heap_.make(closure_shape));
         decision->point(0, heap_.make_vector(numbers, random_.between(2, 10)));
-        is_used(decisions, "use of freed decisions");
+        use(decisions, "use of freed decisions");
         decisions.set(heap_.append(decisions.get(), decision.get()), "set! decisions");
     }
-    is_used(decisions, "use of freed decisions");
+    use(decisions, "use of freed decisions");
 }
 
 // Projectiles live 5 to 60 frames in a list of the world's.
 void Game::spawn(std::uint64_t number, Local& world, Local& wave) {
     const alloclab::Phase scope("spawn");
     const alloclab::Tag tag("gc/projectile");
-    is_used(wave, "use of freed wave");
+    use(wave, "use of freed wave");
     const std::uint64_t enemies = wave.get() == nullptr ? 0 : wave->pointer(0)->length();
     for (std::uint64_t shot = random_.below(enemies + 1); shot > 0; --shot) {
         Local projectile(heap_, heap_.make(projectile_shape));
@@ -221,7 +221,7 @@ void Game::render(Local& world) {
 }
 
 // Where the program reads a variable: a program in C would read freed memory here.
-void Game::is_used(Local& variable, const char* mark) {
+void Game::use(Local& variable, const char* mark) {
     if (variable.get() == nullptr) {
         alloclab_mark_here(mark);
         ++uses_of_freed_;

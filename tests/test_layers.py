@@ -42,6 +42,7 @@ PYTHON_ORDER = [
         "recording",
         "allocators",
         "growth",
+        "formats",
         "compile",
         "gcc_phases",
         "lifetimes",

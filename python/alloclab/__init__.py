@@ -63,6 +63,7 @@ from alloclab.errors import (
     UsageError,
     WrongThread,
 )
+from alloclab.formats import ExportReport, export_trace
 from alloclab.gate import VerdictFailed, check
 from alloclab.growth import Growth, growth
 from alloclab.live import (
@@ -115,6 +116,7 @@ __all__ = [
     "Deterministic",
     "DoubleEnded",
     "Error",
+    "ExportReport",
     "FailAfter",
     "Fallback",
     "FrameArena",
@@ -181,6 +183,7 @@ __all__ = [
     "diff",
     "enter_request_scope",
     "exit_request_scope",
+    "export_trace",
     "gcc_plugin",
     "growth",
     "live",

@@ -10,7 +10,19 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from alloclab.cli import compare, compile, diff, doctor, info, phases, record, replay, seal, top
+from alloclab.cli import (
+    compare,
+    compile,
+    diff,
+    doctor,
+    export,
+    info,
+    phases,
+    record,
+    replay,
+    seal,
+    top,
+)
 from alloclab.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Error, exit_code
 
 _DESCRIPTION = """\
@@ -45,6 +57,7 @@ _VERBS: tuple[Verb, ...] = (
     top,
     phases,
     diff,
+    export,
     replay,
     compare,
     compile,

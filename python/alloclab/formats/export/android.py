@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.formats.export.format import Format, LeftOut, Option
+from alloclab.formats.export.format import Format, LeftOut, Option, page_bytes
 from alloclab.formats.export.lines import Lines
 from alloclab.formats.export.output import Output
 from alloclab.traces import KINDS, Chunk, Trace
@@ -66,8 +66,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
     """Writes a line an event and returns how many."""
     has_times = options["times"] == "recorded"
     lines = Lines(_COLUMNS, [_with_times(row, has_times) for row in range(len(_TEMPLATES))])
-    page_bytes = trace.metadata.get("page_bytes")
-    page = page_bytes if isinstance(page_bytes, int) and 0 < page_bytes < 1 << 32 else 4096
+    page = page_bytes(trace)
     told = 0
     with output.opened() as file:
         for chunk in trace.chunks():

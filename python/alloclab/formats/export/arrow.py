@@ -9,7 +9,7 @@ from typing import Any
 
 from alloclab.errors import NotInstalled
 from alloclab.formats.export.arrow_tables import TABLES
-from alloclab.formats.export.format import Format, LeftOut, Option
+from alloclab.formats.export.format import Format, LeftOut, Option, metadata_json
 from alloclab.formats.export.output import Output
 from alloclab.traces import Trace
 
@@ -63,7 +63,7 @@ def _table(
     table = TABLES[name](pyarrow, trace)
     about = {
         "alloclab.table": name,
-        "alloclab.metadata": json.dumps(trace.metadata),
+        "alloclab.metadata": metadata_json(trace),
         "alloclab.summary": json.dumps(trace.summary()),
     }
     for what, count in table.left_out().items():

@@ -188,7 +188,7 @@ class Objects:
         self._objects, self._scopes = trace.objects(), trace.scopes()
         tags = np.unique(self._objects["tag"])
         used = np.unique(np.concatenate([tags, self._scopes["kind"], self._scopes["name"]]))
-        self._names = _Texts(pyarrow, trace.names, used[used >= 0])
+        self._names = _Texts(pyarrow, trace.names, used[used >= 0].astype(np.int64))
 
     def fields(self) -> list[tuple[str, Any]]:
         unsigned, number = self._pyarrow.uint64(), self._pyarrow.uint32()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from alloclab.errors import UsageError
 from alloclab.formats.export.output import Output
 from alloclab.traces import KINDS, Chunk, Trace
 
+_LARGEST_PAGE = 1 << 30
+_USUAL_PAGE = 4096
 _KIND_NAMES = {number: name for name, number in KINDS.items()}
 
 
@@ -97,6 +100,17 @@ class Option:
         elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"{self.name} {value!r} is not a positive number")
         return value
+
+
+def page_bytes(trace: Trace) -> int:
+    """Returns the size of a page where the trace was recorded."""
+    told = trace.metadata.get("page_bytes")
+    return told if isinstance(told, int) and 0 < told <= _LARGEST_PAGE else _USUAL_PAGE
+
+
+def metadata_json(trace: Trace) -> str:
+    """Returns the trace's metadata as JSON that every reader takes: NaN and its kin as text."""
+    return json.dumps(json.loads(json.dumps(trace.metadata), parse_constant=str))
 
 
 Write = Callable[[Trace, Output, Mapping[str, Any], LeftOut], int]

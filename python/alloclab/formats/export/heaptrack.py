@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from alloclab.formats.export.format import Format, LeftOut
+from alloclab.formats.export.format import Format, LeftOut, page_bytes
 from alloclab.formats.export.heaptrack_tables import Infos, Stacks, one_line
 from alloclab.formats.export.lines import Lines
 from alloclab.formats.export.output import Output
@@ -33,8 +33,7 @@ _LINES = Lines(("value",), [(f"{mode} %x\n", ("value",)) for mode in "cR-+"])
 
 def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: LeftOut) -> int:
     """Writes the tables as they are needed and a line or two an event; returns the events told."""
-    page_bytes = trace.metadata.get("page_bytes")
-    page = page_bytes if isinstance(page_bytes, int) and 0 < page_bytes < 1 << 32 else 4096
+    page = page_bytes(trace)
     walk = _Walk(trace, page)
     told = 0
     with output.opened() as file:

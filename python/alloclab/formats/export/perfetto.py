@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.formats.export.format import Format, LeftOut, Option
+from alloclab.formats.export.format import Format, LeftOut, Option, metadata_json
 from alloclab.formats.export.output import Output
 from alloclab.live_bytes import LiveBytes, live_bytes
 from alloclab.traces import Chunk, Trace
@@ -38,7 +38,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
         writer.counters(live),
         writer.footprints(counted.footprint_times, options["samples"]),
     ]
-    other = {"name": trace.name, "metadata": trace.metadata, "summary": trace.summary()}
+    other = {"metadata": json.loads(metadata_json(trace)), "summary": trace.summary()}
     with output.opened() as file:
         file.write(b'{"displayTimeUnit": "ns",\n"traceEvents": [\n')
         separator = b""
@@ -142,8 +142,11 @@ class _Writer:
     def footprints(self, times: Mapping[int, int], samples: int) -> Iterator[dict[str, Any]]:
         rows = self._trace.footprint()
         count = len(rows["event"])
-        chosen = np.unique(np.linspace(0, count - 1, min(samples, count), dtype=np.int64))
-        for at in chosen.tolist() if count else ():
+        if not count:
+            return
+        evenly = np.linspace(0, count - 1, min(samples, count), dtype=np.int64)
+        chosen = np.unique(np.append(evenly, np.argmax(rows["anonymous_bytes"])))
+        for at in chosen.tolist():
             args = {
                 "anonymous_bytes": int(rows["anonymous_bytes"][at]),
                 "file_bytes": int(rows["file_bytes"][at]),

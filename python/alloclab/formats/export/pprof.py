@@ -142,7 +142,7 @@ FORMAT = Format(
     (
         Option(
             "at",
-            "pprof: in use is what was live at the peak of requested bytes (the default), or at the end",
+            "pprof: when in use: at the peak of requested bytes (the default), or at the end",
             "peak",
             ("peak", "end"),
         ),

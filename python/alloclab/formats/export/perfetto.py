@@ -130,14 +130,18 @@ class _Writer:
         died = objects["death"][is_block]
         died = np.sort(died[died >= 0])
         count = np.searchsorted(born, live.event) - np.searchsorted(died, live.event)
-        has_regions = bool(live.mapped_bytes.any())
-        for at, time_ns in enumerate(live.time_ns.tolist()):
-            args = {"bytes": int(live.live_bytes[at])}
-            yield self._event("C", time_ns, name="requested_live_bytes", args=args)
-            yield self._event("C", time_ns, name="live_objects", args={"objects": int(count[at])})
-            if has_regions:
-                args = {"bytes": int(live.mapped_bytes[at])}
-                yield self._event("C", time_ns, name="mapped_live_bytes", args=args)
+        columns = {
+            ("requested_live_bytes", "bytes"): live.live_bytes,
+            ("live_objects", "objects"): count,
+            ("mapped_live_bytes", "bytes"): live.mapped_bytes,
+        }
+        for (name, unit), column in columns.items():
+            if name == "mapped_live_bytes" and not column.any():
+                continue
+            changes = np.append(True, column[1:] != column[:-1])
+            for at in np.flatnonzero(changes).tolist():
+                time_ns = int(live.time_ns[at])
+                yield self._event("C", time_ns, name=name, args={unit: int(column[at])})
 
     def footprints(self, times: Mapping[int, int], samples: int) -> Iterator[dict[str, Any]]:
         rows = self._trace.footprint()

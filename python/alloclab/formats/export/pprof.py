@@ -105,7 +105,8 @@ def _by_key(key: Any, size: Any) -> list[tuple[int, int, int]]:
 
 
 def _profile(trace: Trace, sums: _Sums, at: str) -> bytes:
-    tables = Tables()
+    image = trace.metadata.get("image")
+    tables = Tables(image if isinstance(image, str) else "")
     stacks, names = trace.stacks(), trace.names
     samples = []
     for key, values in sums.rows().items():

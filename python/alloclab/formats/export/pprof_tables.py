@@ -19,15 +19,17 @@ class Tables:
 
     The objects code lies in are laid out one after the other, each from a page of its own, since
     addresses of different mappings may not overlap: a location's address is its mapping's start and
-    its offset in the object's own addresses.
+    its offset in the object's own addresses. The program itself is the first, as readers expect.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, program: str) -> None:
         self._strings: dict[str, int] = {"": 0}
         self._functions: dict[tuple[str, str], int] = {}
         self._places: dict[Place, int] = {}
         self._modules: dict[str, int] = {}
         self._largest: list[int] = []
+        if program:
+            self._module(program)
 
     def string(self, text: str) -> int:
         return self._strings.setdefault(text, len(self._strings))
@@ -42,9 +44,7 @@ class Tables:
         # Locations first: they bring in functions, and all bring in strings.
         starts = self._starts()
         locations = [self._location(place, at, starts) for place, at in self._places.items()]
-        mappings = [
-            self._mapping(module, at, starts) for module, at in self._modules.items() if module
-        ]
+        mappings = [self._mapping(module, at, starts) for module, at in self._modules.items()]
         functions = [
             message(
                 5,
@@ -60,13 +60,18 @@ class Tables:
 
     def _place(self, place: Place) -> int:
         where = place[-1]
-        module = self._modules.get(where.module)
-        if module is None and where.module:
-            module = self._modules[where.module] = len(self._modules) + 1
-            self._largest.append(0)
-        if module is not None and where.offset < _LARGEST_OFFSET:
-            self._largest[module - 1] = max(self._largest[module - 1], where.offset)
+        if where.module:
+            module = self._module(where.module)
+            if where.offset < _LARGEST_OFFSET:
+                self._largest[module - 1] = max(self._largest[module - 1], where.offset)
         return self._places.setdefault(place, len(self._places) + 1)
+
+    def _module(self, path: str) -> int:
+        known = self._modules.get(path)
+        if known is None:
+            known = self._modules[path] = len(self._modules) + 1
+            self._largest.append(0)
+        return known
 
     def _starts(self) -> list[int]:
         starts = [_PAGE]

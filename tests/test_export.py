@@ -15,8 +15,11 @@ import alloclab as al
 from alloclab import cli
 from alloclab.errors import NotInstalled, TraceError, UsageError
 from alloclab.formats.export import EXPORTS, format_of
+from alloclab.formats.export.format import checked_chunks
 from alloclab.formats.export.output import written_whole
+from alloclab.traces import KINDS
 from support.exported import CALLS, CALLS_ALLOCATIONS, Recordings, recordings
+from support.scoped_trace import ScopedTrace
 
 __all__ = ["recordings"]
 
@@ -119,6 +122,17 @@ def test_of_a_damaged_trace_nothing_is_left(workloads: Path, tmp_path: Path, nam
         al.export_trace(damaged, out / "kept", name)
     assert [each.name for each in out.iterdir()] == ["kept"]
     assert (out / "kept").read_text(encoding="ascii") == "the one before"
+
+
+def test_an_object_that_nothing_created_is_refused_by_its_event() -> None:
+    events = ScopedTrace(chunk_events=2)
+    events.path = Path("x.alloctrace")  # type: ignore[attr-defined]
+    events.end(events.allocate(10))
+    events.events.append((KINDS["free"], 0, 2**40, 0))
+    chunks = checked_chunks(events)  # type: ignore[arg-type]
+    assert len(next(chunks)) == 2
+    with pytest.raises(TraceError, match=r"x.alloctrace: event 2 names an object that nothing"):
+        next(chunks)
 
 
 def test_compressed_output_holds_the_plain_one(recordings: Recordings, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def check_events(trace: Trace, table: Any) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
-@pytest.mark.parametrize("program", [("calls",), ("threads", "4", "50"), ("marks",)])
+@pytest.mark.parametrize("program", [("calls",), ("threads", "4", "50"), ("marks",), ("maps",)])
 def test_events_read_back_are_the_chunks(
     recordings: Recordings, tmp_path: Path, suffix: str, program: tuple[str, ...]
 ) -> None:

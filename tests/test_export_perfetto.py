@@ -112,6 +112,14 @@ def test_counters_follow_what_is_live_worked_out_by_hand(
     assert counter(document, "mapped_live_bytes") == []
 
 
+def test_regions_have_a_counter_of_their_own(recordings: Recordings, tmp_path: Path) -> None:
+    trace = recordings("maps")
+    document, report = exported(trace, tmp_path / "x.json")
+    mapped = [event["args"]["bytes"] for event in counter(document, "mapped_live_bytes")]
+    assert max(mapped) == trace.summary()["peak_mapped_live_bytes"] > 0
+    assert report.left_out["map"] > 0
+
+
 def test_samples_are_bounded_and_go_through_the_peaks(workloads: Path, tmp_path: Path) -> None:
     trace = al.open_trace(workloads / "freeciv.alloctrace")
     document, report = exported(trace, tmp_path / "x.json", samples=50)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.formats.export.format import Format, LeftOut, Option, page_bytes
+from alloclab.formats.export.format import Format, LeftOut, Option, checked_chunks, page_bytes
 from alloclab.formats.export.lines import Lines
 from alloclab.formats.export.output import Output
 from alloclab.traces import KINDS, Chunk, Trace
@@ -69,7 +69,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
     page = page_bytes(trace)
     told = 0
     with output.opened() as file:
-        for chunk in trace.chunks():
+        for chunk in checked_chunks(trace):
             row = _rows(chunk)
             at = np.flatnonzero(row != _UNTOLD)
             file.write(lines.text(row[at], _columns(chunk, row, at, page)))

@@ -4,14 +4,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from alloclab.errors import NotInstalled
-from alloclab.formats.export.arrow_tables import TABLES
+from alloclab.formats.export.arrow_events import Events
+from alloclab.formats.export.arrow_names import Table
+from alloclab.formats.export.arrow_objects import Objects, Sites
 from alloclab.formats.export.format import Format, LeftOut, Option, metadata_json
 from alloclab.formats.export.output import Output
 from alloclab.traces import Trace
+
+TABLES: Mapping[str, Callable[[Any, Trace], Table]] = {
+    "events": Events,
+    "objects": Objects,
+    "sites": Sites,
+}
 
 
 def write_arrow(trace: Trace, output: Output, options: Mapping[str, Any], left_out: LeftOut) -> int:

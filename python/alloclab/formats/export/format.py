@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from typing import Any, SupportsInt
 
 import numpy as np
 
-from alloclab.errors import UsageError
+from alloclab.errors import TraceError, UsageError
 from alloclab.formats.export.output import Output
 from alloclab.traces import KINDS, Chunk, Trace
 
@@ -100,6 +100,21 @@ class Option:
         elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"{self.name} {value!r} is not a positive number")
         return value
+
+
+def checked_chunks(trace: Trace) -> Iterator[Chunk]:
+    """Yields a trace's chunks; exporters keep a number or two for each object these name.
+
+    Raises:
+        TraceError: an object is named that no event can have created; one that is let through is
+            less than the number of events, and so is the memory it takes.
+    """
+    for chunk in trace.chunks():
+        wild = np.flatnonzero(chunk.object >= chunk.first_event + len(chunk))
+        if len(wild):
+            event = chunk.first_event + int(wild[0])
+            raise TraceError(f"{trace.path}: event {event} names an object that nothing created")
+        yield chunk
 
 
 def page_bytes(trace: Trace) -> int:

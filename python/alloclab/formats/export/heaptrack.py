@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from alloclab.formats.export.format import Format, LeftOut, page_bytes
+from alloclab.formats.export.format import Format, LeftOut, checked_chunks, page_bytes
 from alloclab.formats.export.heaptrack_tables import Infos, Stacks, one_line
 from alloclab.formats.export.lines import Lines
 from alloclab.formats.export.output import Output
@@ -38,7 +38,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
     told = 0
     with output.opened() as file:
         file.write(_heading(trace, page))
-        for chunk in trace.chunks():
+        for chunk in checked_chunks(trace):
             told += walk.write(chunk, file)
             left_out.add_kinds(chunk, _TOLD)
             _count_left_out(chunk, left_out)

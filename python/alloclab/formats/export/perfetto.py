@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.formats.export.format import Format, LeftOut, Option, metadata_json
+from alloclab.formats.export.format import Format, LeftOut, Option, checked_chunks, metadata_json
 from alloclab.formats.export.output import Output
 from alloclab.live_bytes import LiveBytes, live_bytes
 from alloclab.traces import Chunk, Trace
@@ -60,7 +60,7 @@ class _Counted:
         self.footprint_times: dict[int, int] = {}
 
     def chunks(self) -> Iterator[Chunk]:
-        for chunk in self._trace.chunks():
+        for chunk in checked_chunks(self._trace):
             self._left_out.add_kinds(chunk, _TOLD)
             self._left_out.add("site", np.count_nonzero(chunk.site))
             self._left_out.add("tag", np.count_nonzero(chunk.tag))

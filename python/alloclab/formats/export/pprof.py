@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.formats.export.format import Format, LeftOut, Option
+from alloclab.formats.export.format import Format, LeftOut, Option, checked_chunks
 from alloclab.formats.export.output import Output
 from alloclab.formats.export.pprof_tables import Tables
 from alloclab.formats.export.protobuf import message, number, packed
@@ -36,7 +36,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
     is_peak = options["at"] == "peak"
     point = trace.summary()["peak_requested_event"] if is_peak else len(trace)
     sums = _Sums(point)
-    for chunk in trace.chunks():
+    for chunk in checked_chunks(trace):
         sums.add(chunk)
         left_out.add_kinds(chunk, (*_SIZED, *_ENDED))
         is_told = np.isin(chunk.kind, [KINDS[name] for name in (*_SIZED, *_ENDED)])

@@ -43,6 +43,7 @@ PYTHON_ORDER = [
         "recording",
         "allocators",
         "growth",
+        "formats",
         "compile",
         "gcc_phases",
         "lifetimes",
@@ -58,6 +59,7 @@ PYTHON_ORDER = [
     {"results"},
     {"stats"},
     {"sweep", "tune", "gate", "simulate"},
+    {"workloads"},
     {"cli", "_pytest", "_magic", "_recording_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}

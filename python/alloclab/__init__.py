@@ -63,6 +63,7 @@ from alloclab.errors import (
     UsageError,
     WrongThread,
 )
+from alloclab.formats import ExportReport, export_trace
 from alloclab.gate import VerdictFailed, check
 from alloclab.growth import Growth, growth
 from alloclab.live import (
@@ -117,6 +118,7 @@ __all__ = [
     "Deterministic",
     "DoubleEnded",
     "Error",
+    "ExportReport",
     "FailAfter",
     "Fallback",
     "FrameArena",
@@ -174,6 +176,7 @@ __all__ = [
     "UnusedArena",
     "UsageError",
     "VerdictFailed",
+    "Workload",
     "WrongThread",
     "__version__",
     "arena",
@@ -184,6 +187,7 @@ __all__ = [
     "diff",
     "enter_request_scope",
     "exit_request_scope",
+    "export_trace",
     "gcc_plugin",
     "growth",
     "live",
@@ -201,4 +205,6 @@ __all__ = [
     "simulate",
     "subsystems",
     "textbook",
+    "workload",
+    "workloads",
 ]

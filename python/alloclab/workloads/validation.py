@@ -8,7 +8,6 @@ the same malloc, the program's own mappings included. What must agree is the dif
 
 from __future__ import annotations
 
-import os
 import resource
 import statistics
 import subprocess
@@ -242,7 +241,7 @@ def _fidelity(workload: Workload) -> tuple[float | None, float | None, tuple[str
 
 def _own_malloc(library: str) -> Allocator:
     """The malloc of the recorded program, by the library that the recorder saw provide it."""
-    name = os.path.basename(library)
+    name = Path(library).name
     for malloc in MALLOCS[1:]:
         if malloc.name in name:
             return malloc

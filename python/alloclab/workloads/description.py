@@ -14,6 +14,7 @@ from alloclab.traces import Trace, open_trace
 
 KINDS = ("compiler", "interpreter", "game", "server", "model")
 RECORDING_OPTIONS = ("edges", "frame_on", "gcc_phases", "mark_output", "scope_on", "sites")
+_VALUES: Mapping[str, Any] = {"environment": str, "summary": int, "spread": int | float}
 _TABLES = ("environment", "recording", "trace", "summary", "spread")
 
 
@@ -157,13 +158,8 @@ class _Checked:
         found = self._left.pop(key, {})
         if not isinstance(found, dict):
             raise self._wrong(key, "a table")
-        is_right = {
-            "environment": lambda value: isinstance(value, str),
-            "summary": lambda value: isinstance(value, int) and value >= 0,
-            "spread": lambda value: isinstance(value, int | float) and value >= 0,
-        }.get(key, lambda value: True)
         for name, value in found.items():
-            if not is_right(value):
+            if not isinstance(value, _VALUES.get(key, object)) or _is_negative(value):
                 raise UsageError(f"{self._path}: [{key}] {name}: {value!r} means nothing")
         return found
 
@@ -177,3 +173,7 @@ class _Checked:
 
 def _is_words(found: object) -> bool:
     return isinstance(found, list) and bool(found) and all(isinstance(word, str) for word in found)
+
+
+def _is_negative(value: object) -> bool:
+    return isinstance(value, int | float) and value < 0

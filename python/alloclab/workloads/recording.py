@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,14 +71,23 @@ def record_workload(workload: Workload, destination: str | Path, *, level: int =
                 **workload.recording,
             )
         check_ended_well(job, left.returncode)
-        sealed = seal(captures, level=level)
-        try:
-            trace = sealed[workload.image]
-        except KeyError:
-            images = ", ".join(each.name for each in sealed) or "nothing"
-            raise Error(f"{workload.name}: no trace of {workload.image}, only {images}") from None
+        trace = trace_of(workload, seal(captures, level=level))
         shutil.copyfile(trace.path, destination)
     return open_trace(destination)
+
+
+def trace_of(workload: Workload, traces: Iterable[Trace]) -> Trace:
+    """Returns the trace of the workload's program; the longest, where it started itself again.
+
+    Raises:
+        Error: there is none.
+    """
+    known = list(traces)
+    named = [trace for trace in known if trace.name == workload.image]
+    if not named:
+        images = ", ".join(trace.name for trace in known) or "nothing"
+        raise Error(f"{workload.name}: no trace of {workload.image}, only of {images}")
+    return max(named, key=len)
 
 
 def differences(workload: Workload, summary: Mapping[str, int]) -> list[Difference]:

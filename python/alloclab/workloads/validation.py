@@ -8,10 +8,8 @@ the same malloc, the program's own mappings included. What must agree is the dif
 
 from __future__ import annotations
 
-import resource
 import statistics
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,15 @@ from typing import Any
 from alloclab.allocators import Allocator, Glibc, Jemalloc, Mimalloc, Tcmalloc
 from alloclab.allocators.find import find_library
 from alloclab.allocators.peers import Peer
-from alloclab.captures import seal
 from alloclab.errors import Error, NotMeasured
-from alloclab.record import record
 from alloclab.results.fidelity import judge
 from alloclab.results.measure import Measure
+from alloclab.results.measure import Row as MeasuredRow
 from alloclab.sweep import compare
 from alloclab.units import format_bytes
 from alloclab.workloads.description import Workload
-from alloclab.workloads.running import Job, check_ended_well, output_to, prepared
+from alloclab.workloads.program import bare_seconds, recorded_peak
+from alloclab.workloads.running import prepared
 
 MALLOCS: tuple[Allocator, ...] = (Glibc(), Jemalloc(), Mimalloc(), Tcmalloc())
 LIMIT_RATIO = 0.05
@@ -129,8 +127,9 @@ def validate(
         for repeat in range(repeats):
             order = mallocs if repeat % 2 == 0 else tuple(reversed(mallocs))
             for malloc in order:
-                seconds.setdefault(str(malloc), []).append(_bare_seconds(job, malloc))
-                peaks.setdefault(str(malloc), []).append(_recorded_peak(job, malloc, repeat))
+                environment = _preloading(malloc)
+                seconds.setdefault(str(malloc), []).append(bare_seconds(job, environment))
+                peaks.setdefault(str(malloc), []).append(recorded_peak(job, environment))
     replayed = compare(workload.trace_path, mallocs, repeats=repeats, mapped=True, progress=False)
     events = workload.open().summary()["events"]
     base = str(mallocs[0])
@@ -147,72 +146,30 @@ def validate(
                 real_peak_bytes=peak,
                 replayed_peak_bytes=replayed_peak,
                 real_seconds=statistics.median(seconds[str(malloc)]),
-                replayed_seconds=_figure(lambda run=run: run["ns_per_event"] * events / 1e9),
+                replayed_seconds=_seconds(run, events),
                 off_ratio=((replayed_peak - base_replayed) - (peak - base_peak)) / base_peak,
             )
         )
     return Validation(workload.name, workload.is_deterministic, tuple(rows), *_fidelity(workload))
 
 
-def _figure(read: Callable[[], float]) -> float | None:
+def _seconds(row: MeasuredRow, events: int) -> float | None:
     try:
-        return read()
+        return row["ns_per_event"] * events / 1e9
     except NotMeasured:
         return None
 
 
-def _environment(job: Job, malloc: Allocator) -> dict[str, str]:
-    """The job's environment with a malloc in front of all others; glibc's too, where need be."""
+def _preloading(malloc: Allocator) -> dict[str, str]:
+    """What puts a malloc in front of all others; glibc's too, where a library has another."""
     library = malloc.library() if isinstance(malloc, Peer) else _c_library()
     settings = malloc.environment() if isinstance(malloc, Peer) else malloc.launch().environment
-    return {**job.environment, **settings, "LD_PRELOAD": str(library)}
+    return {**settings, "LD_PRELOAD": str(library)}
 
 
 def _c_library() -> Path:
     """The C library itself: preloaded, its malloc comes before that of a library linked in."""
     return find_library("glibc", ("libc.so.6",), "it is part of the system")
-
-
-def _bare_seconds(job: Job, malloc: Allocator) -> float:
-    """Runs the program, not recorded; returns its user and system time with its children's."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with job.log.open("ab") as log:
-        ended = subprocess.run(
-            job.command,
-            cwd=job.scratch,
-            env=_environment(job, malloc),
-            stdout=log,
-            stderr=log,
-            check=False,
-        )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    check_ended_well(job, ended.returncode)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _recorded_peak(job: Job, malloc: Allocator, repeat: int) -> float:
-    """Runs the program recorded; returns the peak of its own anonymous bytes."""
-    folder = job.scratch / f"{malloc.name}-{repeat}"
-    with output_to(job.log):
-        left = record(
-            job.command,
-            output=folder,
-            cwd=job.scratch,
-            env=_environment(job, malloc),
-            seal=False,
-            **_without_cost(job.workload.recording),
-        )
-    check_ended_well(job, left.returncode)
-    trace = seal(folder)[job.workload.image]
-    peak = float(trace.footprint()["anonymous_bytes"].max())
-    for path in folder.iterdir():
-        path.unlink()
-    return peak
-
-
-def _without_cost(recording: Mapping[str, Any]) -> dict[str, Any]:
-    """What a workload is recorded with, less what would weigh on the program itself."""
-    return {name: value for name, value in recording.items() if name not in ("gcc_phases", "sites")}
 
 
 def _fidelity(workload: Workload) -> tuple[float | None, float | None, tuple[str, ...]]:

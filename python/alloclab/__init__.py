@@ -63,6 +63,7 @@ from alloclab.errors import (
     UsageError,
     WrongThread,
 )
+from alloclab.formats import import_trace
 from alloclab.gate import VerdictFailed, check
 from alloclab.growth import Growth, growth
 from alloclab.live import (
@@ -185,6 +186,7 @@ __all__ = [
     "exit_request_scope",
     "gcc_plugin",
     "growth",
+    "import_trace",
     "live",
     "load_comparison",
     "load_ipython_extension",

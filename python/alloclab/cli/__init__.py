@@ -10,7 +10,19 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from alloclab.cli import compare, compile, diff, doctor, info, phases, record, replay, seal, top
+from alloclab.cli import (
+    compare,
+    compile,
+    diff,
+    doctor,
+    import_,
+    info,
+    phases,
+    record,
+    replay,
+    seal,
+    top,
+)
 from alloclab.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Error, exit_code
 
 _DESCRIPTION = """\
@@ -41,6 +53,7 @@ class Verb(Protocol):
 _VERBS: tuple[Verb, ...] = (
     record,
     seal,
+    import_,
     info,
     top,
     phases,

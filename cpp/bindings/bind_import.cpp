@@ -81,6 +81,7 @@ py::dict end(SharedImporter& self, bool is_cut) {
     result["left_out"] = left_out;
     result["cannot_say"] = report.cannot_say;
     result["truncated_at"] = report.truncated_at;
+    result["lost_events"] = report.lost_events;
     result["is_complete"] = report.is_complete;
     return result;
 }

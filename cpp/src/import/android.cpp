@@ -46,9 +46,9 @@ private:
             blocks_.free(pointer, caller);
         } else if (call == "calloc") {
             const std::uint64_t count = number(scan);
-            const std::uint64_t size = product(count, number(scan));
+            const std::uint64_t size = number(scan);
             finish_line(scan, caller);
-            blocks_.allocate(pointer, size, 0, AllocationCall::calloc, caller);
+            blocks_.allocate_array(pointer, count, size, caller);
         } else if (call == "realloc") {
             const std::uint64_t old = address(scan);
             const std::uint64_t size = number(scan);
@@ -87,14 +87,6 @@ private:
             throw TraceError("a pointer is missing");
         }
         return value;
-    }
-
-    static std::uint64_t product(std::uint64_t count, std::uint64_t size) {
-        std::uint64_t bytes = 0;
-        if (__builtin_mul_overflow(count, size, &bytes)) {
-            throw TraceError("its size is more than there can be");
-        }
-        return bytes;
     }
 
     // Takes the times and what may come after them.

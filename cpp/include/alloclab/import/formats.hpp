@@ -10,5 +10,10 @@ using ImporterMaker = std::unique_ptr<Importer>(const std::filesystem::path& tra
                                                 const ImportOptions& options);
 
 ImporterMaker make_android_importer;
+ImporterMaker make_bpftrace_importer;
+ImporterMaker make_ltrace_importer;
+ImporterMaker make_malloclab_importer;
+ImporterMaker make_rmm_importer;
+ImporterMaker make_wee_alloc_importer;
 
 } // namespace alloclab

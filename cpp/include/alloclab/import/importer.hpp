@@ -26,6 +26,7 @@ struct ImportReport {
     std::map<std::string, std::uint64_t, std::less<>> left_out; // counts by what it was; none is 0
     std::vector<std::string> cannot_say; // "threads", "time", "end", ...: what the input lacks
     std::string truncated_at;            // "line 12", "offset 4711"; empty: it did not break off
+    std::uint64_t lost_events = 0;       // that the input says are missing from it
     bool is_complete = false;            // the input says that it is all there
 };
 

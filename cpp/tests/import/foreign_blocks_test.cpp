@@ -119,7 +119,7 @@ TEST_F(ForeignBlocksTest, alignments_are_rounded_up_to_powers_of_two) {
     finish();
     const ChunkColumns columns = TraceReader(folder.file("t.alloctrace")).read_chunk(0);
     std::vector<std::uint8_t> alignments;
-    columns.for_each([&](const Event& event) { alignments.push_back(event.alignment_log2); });
+    columns.visit([&](const Event& event) { alignments.push_back(event.alignment_log2); });
     EXPECT_EQ(alignments, (std::vector<std::uint8_t>{6, 6, 0}));
 }
 

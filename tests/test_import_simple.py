@@ -68,10 +68,17 @@ def test_malloclab_reallocates_an_id_that_holds_nothing_from_null(tmp_path: Path
     assert [event[0] for event in events_of(al.import_trace(path))] == ["allocate", "free"]
 
 
+def test_malloclab_counts_what_follows_the_last_operation(tmp_path: Path) -> None:
+    path = tmp_path / "longer.rep"
+    path.write_text("1\n1\n2\n1\na 0 8\nf 0\nf 0\nanything\n")
+    trace = al.import_trace(path)
+    assert trace.summary()["events"] == 2
+    assert trace.metadata["origin"]["left_out"] == {"lines_beyond_the_header": 2}
+
+
 @pytest.mark.parametrize(
     ("operations", "reason"),
     [
-        ("a 0 8\nf 0\nf 0", "line 7: there are more than the 2 operations of the header: f 0"),
         ("a 2 8\nf 0", "line 5: its id is not below 2, as the header says: a 2 8"),
         ("a 0 8\na 0 8", "line 6: its id is in use: a 0 8"),
         ("a 0 8\nw 0", "line 6: it is no operation: a, r or f: w 0"),

@@ -7,10 +7,9 @@
 // Newer ones end in two times, START END, nanoseconds (a thread's end in one), and after those free
 // and realloc may have the bytes of the old block that were present. Lines are in the order in
 // which the calls began.
-// Sources: bionic's libc/malloc_debug/README.md ("record_allocs"),
-// https://android.googlesource.com/platform/bionic/+/main/libc/malloc_debug/README.md, and
-// libmemory_trace/MemoryTrace.cpp beside memory_replay in
-// https://android.googlesource.com/platform/system/extras/+/main/memory_replay/
+// Sources: libc/malloc_debug/README.md ("record_allocs") and malloc_debug.cpp in
+// https://android.googlesource.com/platform/bionic, and MemoryTrace.cpp of libmemory_trace and
+// File.cpp of memory_replay, https://android.googlesource.com/platform/system/extras
 
 #include <alloclab/import/formats.hpp>
 

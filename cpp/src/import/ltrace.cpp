@@ -9,7 +9,7 @@
 // of the family are its own doing and left out; so is every other line, by kind. ltrace sees the
 // calls of the objects it watches: a block that a library allocates for itself is unknown when it
 // is freed. It does not print what posix_memalign gave.
-// Source: output.c, etc/libc.so.conf and ltrace.1 in https://gitlab.com/cespedes/ltrace
+// Source: output.c and options.c in https://github.com/dkogan/ltrace; what ltrace 0.7.3 prints.
 
 #include "ltrace_call.hpp"
 

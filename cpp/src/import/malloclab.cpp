@@ -5,9 +5,12 @@
 //     r ID SIZE         reallocate; of an ID that holds nothing, from null
 //     f ID              free; of -1: of null
 // The second number is how many ids there are, the third how many operations; the first and the
-// fourth are a heap size, a weight or a flag, which say nothing of the calls. A file that is
-// shorter or longer than it says is refused.
-// Source: traces/README of the lab (https://csapp.cs.cmu.edu/3e/labs.html) and its mdriver.c.
+// fourth are a heap size, a weight or a flag, which say nothing of the calls. A file with fewer
+// operations than it says is refused; what follows the last is counted, as the lab's newer drivers
+// stop there.
+// Sources: traces/README and read_trace() in mdriver.c of the lab,
+// https://csapp.cs.cmu.edu/3e/labs.html, for instance in
+// https://github.com/ROUJINN/malloclab-handout
 
 #include <alloclab/import/formats.hpp>
 
@@ -35,8 +38,7 @@ private:
             return;
         }
         if (operations_ == header_[2]) {
-            throw TraceError("there are more than the " + std::to_string(header_[2]) +
-                             " operations of the header");
+            return leave_out("lines_beyond_the_header");
         }
         operation(scan);
         ++operations_;

@@ -149,6 +149,64 @@ def test_bpftrace_names_a_line_that_is_wrong(tmp_path: Path, lines: str, reason:
     assert str(raised.value) == f"{path}: {reason}"
 
 
+# What tests/foreign/calls.c does in each of its two threads, rounds 0 to 19: malloc(100 + round), a
+# realloc to 300 + round, a free; in the end malloc(7), which main frees. Main itself: calloc(3, 5),
+# memalign(64, 100), aligned_alloc(16, 160), realloc(NULL, 10), which a realloc to 0 frees; all of
+# them freed, and NULL; a malloc(SIZE_MAX).
+REAL_TOTAL = 2 * (20 * 400 + 2 * 190 + 7) + 15 + 100 + 160 + 10
+
+
+def test_a_real_ltrace_log_has_what_its_program_did(foreign: Path, tmp_path: Path) -> None:
+    trace = al.import_trace(foreign / "ltrace/real.txt", tmp_path / "t.alloctrace")
+
+    summary = trace.summary()
+    known = counts(trace)
+    del known["peak_requested_live_bytes"]  # it depends on how the threads came along
+    assert known == {
+        "allocations": 2 * 21 + 4,
+        "frees": 2 * 21 + 4,
+        "null_frees": 1,
+        "reallocations": 2 * 20,
+        "failed_calls": 1,
+        "aligned_allocations": 2,
+        "unknown_frees": 2,  # of posix_memalign's block, whose address is not told, and strdup's
+        "threads": 3,
+        "requested_total_bytes": REAL_TOTAL,
+    }
+    assert summary["is_complete"] == 1
+    assert summary["cross_thread_frees"] == 2
+    assert trace.metadata["origin"]["left_out"] == {
+        "cut_sizes": 1,
+        "other_calls": 6,  # two pthread_creates, two joins on three lines, strdup
+        "posix_memaligns": 1,
+        "unknown_frees": 2,
+    }
+
+
+def test_a_real_bpftrace_log_has_what_its_program_did(foreign: Path, tmp_path: Path) -> None:
+    trace = al.import_trace(foreign / "bpftrace/real.txt", tmp_path / "t.alloctrace")
+
+    # More than ltrace sees: posix_memalign's 50 bytes, strdup's 6, and two blocks of 17 * 16 that
+    # glibc has for each thread, which live on.
+    summary = trace.summary()
+    known = counts(trace)
+    del known["peak_requested_live_bytes"]  # it depends on how the threads came along
+    assert known == {
+        "allocations": 2 * 21 + 4 + 2 + 2,
+        "frees": 2 * 21 + 4 + 2,
+        "null_frees": 1 + 2 * 2,  # and two at each thread's end
+        "reallocations": 2 * 20,
+        "failed_calls": 1,
+        "aligned_allocations": 3,
+        "unknown_frees": 31,  # of what glibc kept for the threads, at their ends
+        "threads": 3,
+        "requested_total_bytes": REAL_TOTAL + 50 + 6 + 2 * 17 * 16,
+        "live_objects_at_end": 2,
+        "requested_live_bytes_at_end": 2 * 17 * 16,
+    }
+    assert summary["is_complete"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "format"),
     [(LTRACE, "ltrace"), (LTRACE_OPTIONS, "ltrace"), (BPFTRACE, "bpftrace")],

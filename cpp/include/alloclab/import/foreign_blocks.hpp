@@ -49,6 +49,9 @@ public:
     void reallocate(std::uint64_t old_address, std::uint64_t new_address, std::uint64_t size,
                     const ForeignCaller& caller);
 
+    // Counts frees that a format itself found to be of nothing.
+    void count_unknown_frees(std::uint64_t count) { counts_.unknown_frees += count; }
+
     // The object at an address, or null; valid until the next change.
     const LiveBlock* find(std::uint64_t address);
 

@@ -10,5 +10,9 @@ using ImporterMaker = std::unique_ptr<Importer>(const std::filesystem::path& tra
                                                 const ImportOptions& options);
 
 ImporterMaker make_android_importer;
+ImporterMaker make_heaptrack_importer;
+ImporterMaker make_mtrace_importer;
+ImporterMaker make_glibc_trace_importer;
+ImporterMaker make_memtrace_importer;
 
 } // namespace alloclab

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from alloclab.errors import TraceError, UsageError
 from alloclab.formats.memray_child import messages
@@ -26,7 +26,6 @@ from alloclab.traces import Trace
 NOT_INSTALLED = "a memray file is read by memray, which is missing: pip install 'alloclab[memray]'"
 CANNOT_SAY = ("time", "alignments", "reallocations", "failed calls", "free(NULL)")
 _LZ4 = b"\x04\x22\x4d\x18"
-_LZ4_END = bytes(4)
 _MAGIC = b"memray\0"
 _COUNT_AT = {13: 17}  # where the header has the number of records, by the version of the file
 
@@ -97,12 +96,9 @@ def _ending(path: Path, records: int) -> _Ending:
     """Returns what a file says of its own end, once so many records were read from it."""
     with path.open("rb") as file:
         header = file.read(64)
-        size = file.seek(0, 2)
-        file.seek(max(size - len(_LZ4_END), 0))
-        last = file.read()
-    if header.startswith(_LZ4):
-        is_whole = last == _LZ4_END
-        return _Ending(is_whole, "" if is_whole else f"offset {size}")
+        if header.startswith(_LZ4):
+            is_whole = _has_lz4_end(file)
+            return _Ending(is_whole, "" if is_whole else f"offset {path.stat().st_size}")
     count_at = _COUNT_AT.get(int.from_bytes(header[7:11], "little"))
     if count_at is None:
         return _Ending()
@@ -110,3 +106,25 @@ def _ending(path: Path, records: int) -> _Ending:
     if records < declared:
         return _Ending(truncated_at=f"record {records} of {declared}")
     return _Ending(is_seen=declared > 0)
+
+
+def _has_lz4_end(file: IO[bytes]) -> bool:
+    """Returns whether an LZ4 frame is all there, by the lengths of its blocks.
+
+    Source: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+    """
+    size = file.seek(0, 2)
+    file.seek(len(_LZ4))
+    flags = int.from_bytes(file.read(1), "little")
+    has_block_checksum, has_size, has_checksum, has_dictionary = (
+        bool(flags & bit) for bit in (0x10, 0x08, 0x04, 0x01)
+    )
+    at = len(_LZ4) + 3 + 8 * has_size + 4 * has_dictionary
+    while at + 4 <= size:
+        file.seek(at)
+        at += 4
+        length = int.from_bytes(file.read(4), "little") & 0x7FFFFFFF
+        if length == 0:
+            return at + 4 * has_checksum <= size
+        at += length + 4 * has_block_checksum
+    return False

@@ -90,7 +90,7 @@ def test_calls_that_asked_for_more_than_there_is_are_failed_calls(tmp_path: Path
     trace = al.import_trace(path)
     assert trace.summary()["failed_calls"] == 2
     assert events_of(trace)[1] == ("allocate_failed", 0, 0, 2**64 - 1, 0)
-    assert al.replay(trace, al.Glibc()).peak_footprint_bytes > 0
+    assert al.replay(trace, al.Glibc())["peak_footprint_bytes"] > 0
 
 
 @pytest.mark.parametrize("after", ["+ 0x30 0x8", "- 0x20", "= End"])

@@ -7,7 +7,6 @@ import pytest
 
 import alloclab as al
 from support.importing import check_every_truncation, counts, events_of
-from support.pieces import check_every_piece_size
 from support.memtrace_file import (
     collect,
     event,
@@ -21,6 +20,7 @@ from support.memtrace_file import (
     promote,
     short,
 )
+from support.pieces import check_every_piece_size
 
 MAIN, F, GH = 200, 100, 300
 

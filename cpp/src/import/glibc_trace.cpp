@@ -6,8 +6,9 @@
 //     32 size2 u64   40 size3 u64   48 unused
 //     call: 1 malloc, 2 calloc: ptr2 = call(size)          3 free(ptr1)
 //           4 ptr2 = realloc(ptr1, size)                   5 ptr2 = memalign(size2, size)
-//           6 valloc, 7 pvalloc: ptr2 = call(size)         8 ptr1 = posix_memalign(&ptr2, size2, size)
-//           255 the first record: ptr1 is 0x1234, size that of a pointer; 0 the rest of a window
+//           6 valloc, 7 pvalloc: ptr2 = call(size)         8 ptr1 = posix_memalign(&ptr2, size2,
+//           size) 255 the first record: ptr1 is 0x1234, size that of a pointer; 0 the rest of a
+//           window
 // path tells how the call was served; size2 and size3 otherwise are what malloc really took.
 // A call that had begun before another's free may have got its memory: ForeignBlocks sorts it out.
 // Sources: malloc/mtrace.h and malloc/trace2wl.c, as in

@@ -223,7 +223,8 @@ private:
         }
         report_.is_complete = is_end_seen_;
         if (peak_resident_pages_ != 0 && page_bytes_ != 0) {
-            report_.told["peak_resident_bytes"] = std::to_string(peak_resident_pages_ * page_bytes_);
+            report_.told["peak_resident_bytes"] =
+                std::to_string(peak_resident_pages_ * page_bytes_);
         }
         if (is_raw_ && !tables_.program().empty()) {
             report_.told["program"] = tables_.program();

@@ -171,8 +171,8 @@ void Tables::set_program(Scanner scan) {
     expect_end(scan);
 }
 
-// A module's name, where it lies, and its segments, each with its place in it and its size; "-" says
-// that the list begins anew, "x" is the program.
+// A module's name, where it lies, and its segments, each with its place in it and its size; "-"
+// says that the list begins anew, "x" is the program.
 void Tables::add_module(Scanner scan) {
     std::string_view name = text(scan);
     if (name == "-") {

@@ -69,9 +69,9 @@ private:
     StackTable table_;
     std::vector<std::uint32_t> strings_; // names
     std::vector<Instruction> instructions_;
-    std::vector<std::uint32_t> nodes_; // the innermost of each stack
-    std::vector<std::uint32_t> sites_; // of each stack, 0: not asked for yet
-    std::map<std::uint64_t, Fragment> modules_; // by begin
+    std::vector<std::uint32_t> nodes_;              // the innermost of each stack
+    std::vector<std::uint32_t> sites_;              // of each stack, 0: not asked for yet
+    std::map<std::uint64_t, Fragment> modules_;     // by begin
     std::map<std::uint64_t, std::uint32_t> frames_; // of addresses in these modules
     std::string program_;
     std::uint64_t return_distance_ = 0;

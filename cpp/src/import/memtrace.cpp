@@ -69,7 +69,8 @@ public:
         std::size_t used = 0;
         const std::span<const std::uint8_t> all(buffer_);
         try {
-            for (std::size_t size; (size = memtrace::packet_size(all.subspan(used))) != 0; used += size) {
+            for (std::size_t size; (size = memtrace::packet_size(all.subspan(used))) != 0;
+                 used += size) {
                 take(all.subspan(used, size));
                 offset_ += size;
             }
@@ -95,6 +96,7 @@ private:
         if (header.pid != pid_) { // of a child that went on writing for a moment
             return leave_out("packets_of_other_processes");
         }
+        stacks_.set_input_bytes(offset_);
         Domain& domain = domain_of(header.domain);
         if (header.bucket != no_bucket &&
             !domain.backtraces.agrees(header.bucket, header.next, header.code)) {
@@ -107,8 +109,8 @@ private:
                 throw TraceError("an event is earlier than the one before");
             }
             domain.last_us = head.time_us;
-            read_event(bytes, head.kind, domain,
-                       {.time_us = head.time_us, .domain = header.domain}, next_id);
+            read_event(bytes, head.kind, domain, {.time_us = head.time_us, .domain = header.domain},
+                       next_id);
         }
         if (next_id != header.end_id) {
             throw TraceError("a packet has not as many allocations as it says");

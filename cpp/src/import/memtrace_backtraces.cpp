@@ -7,13 +7,6 @@
 
 namespace alloclab::memtrace {
 
-namespace {
-
-// Three bytes may stand for 256 frames: no file grows beyond these.
-constexpr std::size_t most_nodes = std::size_t{1} << 22;
-
-} // namespace
-
 std::uint32_t RecentNames::take(std::size_t code, Bytes& bytes, TraceBuilder& builder,
                                 std::size_t& slot) {
     if (code == length) {
@@ -64,7 +57,7 @@ std::uint32_t Stacks::node_of(std::uint32_t parent, std::uint64_t code) {
     const auto [known, is_new] = nodes_.try_emplace({parent, code}, parent);
     if (is_new) {
         const Place& place = place_of(code);
-        if (std::max(nodes_.size(), table_.nodes.size() + place.frames) > most_nodes) {
+        if (std::max(nodes_.size(), table_.nodes.size() + place.frames) > limit_) {
             throw TraceError("there are too many call stacks");
         }
         for (std::uint32_t frame_idx = 0; frame_idx < place.frames; ++frame_idx) {
@@ -73,6 +66,12 @@ std::uint32_t Stacks::node_of(std::uint32_t parent, std::uint64_t code) {
         }
     }
     return known->second;
+}
+
+void Stacks::set_input_bytes(std::uint64_t bytes) {
+    constexpr std::uint64_t nodes_a_byte = 4;
+    limit_ = static_cast<std::size_t>(
+        std::min<std::uint64_t>(least_limit + bytes * nodes_a_byte, most_limit));
 }
 
 std::uint32_t Stacks::site_of(std::uint32_t node) {

@@ -55,9 +55,15 @@ public:
     // The site whose innermost node is `node` - 1; 0 for none.
     std::uint32_t site_of(std::uint32_t node);
 
+    // Three bytes may stand for 256 frames: `bytes` of input so far may not make many more nodes.
+    void set_input_bytes(std::uint64_t bytes);
+
     StackTable take() { return std::move(table_); }
 
 private:
+    static constexpr std::size_t least_limit = std::size_t{1} << 19;
+    static constexpr std::size_t most_limit = std::size_t{1} << 25;
+
     struct Place {
         std::uint32_t first_frame = 0; // outermost; those inlined into it follow
         std::uint32_t frames = 0;
@@ -67,6 +73,7 @@ private:
 
     TraceBuilder& builder_;
     StackTable table_;
+    std::size_t limit_ = least_limit; // of nodes
     std::map<std::uint64_t, Place> places_;
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> nodes_; // + 1
     std::map<std::uint32_t, std::uint32_t> sites_;                           // by node

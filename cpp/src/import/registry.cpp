@@ -14,10 +14,8 @@ struct Format {
 
 // New formats at the end: the fuzz target's seeds pick them by their place.
 constexpr Format formats[] = {
-    {"android", make_android_importer},
-    {"heaptrack", make_heaptrack_importer},
-    {"mtrace", make_mtrace_importer},
-    {"glibc-trace", make_glibc_trace_importer},
+    {"android", make_android_importer},   {"heaptrack", make_heaptrack_importer},
+    {"mtrace", make_mtrace_importer},     {"glibc-trace", make_glibc_trace_importer},
     {"memtrace", make_memtrace_importer},
 };
 

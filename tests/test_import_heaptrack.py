@@ -118,6 +118,18 @@ def test_a_file_of_version_0_has_pointers_and_tables(foreign: Path, tmp_path: Pa
     assert trace.metadata["origin"]["told"]["file_version"] == "0"
 
 
+def test_a_real_file_adds_up_to_what_heaptrack_says_of_it(foreign: Path, tmp_path: Path) -> None:
+    # heaptrack 1.4.0 of "g++ --version"; heaptrack_print says: 193 calls to allocation functions,
+    # a peak of 257.88K, 183.96K leaked. Its interpreter: 93 leaked allocations.
+    summary = al.import_trace(
+        foreign / "heaptrack" / "gxx-version.zst", tmp_path / "t.alloctrace"
+    ).summary()
+    assert summary["allocations"] == 193
+    assert summary["peak_requested_live_bytes"] == 257_878
+    assert summary["live_objects_at_end"] == 93
+    assert summary["requested_live_bytes_at_end"] == 183_958
+
+
 @pytest.mark.parametrize("pack", ["gz", "zst"])
 def test_a_compressed_file_gives_what_the_text_gives(
     foreign: Path, tmp_path: Path, pack: str

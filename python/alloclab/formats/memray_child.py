@@ -22,6 +22,7 @@ import numpy.typing as npt
 from alloclab.errors import TraceError
 from alloclab.formats.memray_records import HEAD, RECORD
 
+_PROGRAM = "import sys; from alloclab.formats.memray_records import main; sys.exit(main())"
 SILENCE_S = 120.0
 _MOST_MESSAGE_BYTES = 1 << 28
 _MOST_MEMORY_BYTES = 8 << 30
@@ -46,7 +47,7 @@ def messages(path: Path) -> Iterator[Message]:
         TraceError: memray refuses the file, crashes, takes too much memory or does nothing.
     """
     with tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-m", "alloclab.formats.memray_records", os.fspath(path)]
+        command = [sys.executable, "-c", _PROGRAM, os.fspath(path)]
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -21,8 +21,8 @@ _CALLS = {2: 0, 3: 1, 4: 2, 6: 0, 7: 2, 8: 1, 9: 4, 10: 5, 11: 6, 12: 7, 13: 8}
 _FREES = (1, 5)
 _MMAP, _MUNMAP = 14, 15
 _PYMALLOC = (2, 3, 4)
-_COLUMNS = ("kind", "call", "thread", "object", "size", "site", "tag")
-
+_ALLOCATORS = (*_CALLS, *_FREES, _MMAP, _MUNMAP)
+_CALL_OF = np.array([_CALLS.get(allocator, 0) for allocator in range(256)], np.uint8)
 Frames = Iterable[tuple[str, str, int]]
 
 
@@ -42,11 +42,10 @@ class EventWriter:
         self._blocks: dict[int, int] = {}
         self._regions = Regions()
         self._threads: dict[int, int] = {}
-        self._rows: list[tuple[int, ...]] = []
 
     def left_out(self) -> dict[str, int]:
         """Returns the counts that are not 0."""
-        return dict(sorted(self.counts.items()))
+        return {name: count for name, count in sorted(self.counts.items()) if count}
 
     def write(self, records: npt.NDArray[Any]) -> None:
         """Appends the events of records, an array of `RECORD`.
@@ -54,55 +53,86 @@ class EventWriter:
         Raises:
             ValueError: a record names a call or a stack that there is not.
         """
-        threads = self._threads
-        known = self.stacks.count
-        for address, size, tid, stack, allocator in records.tolist():
-            thread = threads.setdefault(tid, len(threads))
-            if stack > known:
-                raise ValueError(f"there is no call stack {stack}")
-            if allocator in _FREES:
-                self._free(address, thread)
-            elif allocator == _MMAP:
-                self._map(address, size, thread)
-            elif allocator == _MUNMAP:
-                self._unmap(address, size, thread)
-            elif allocator in _CALLS:
-                tag = self._pymalloc if allocator in _PYMALLOC else 0
-                self._allocate(address, size, thread, (_CALLS[allocator], stack, tag))
-            else:
-                raise ValueError(f"there is no allocator {allocator}")
-        if self._rows:
-            columns = zip(*self._rows, strict=True)
-            self._rows = []
-            self._builder.append(**dict(zip(_COLUMNS, columns, strict=True)))
+        if not len(records):
+            return
+        allocators = records["allocator"]
+        if (unknown := ~np.isin(allocators, _ALLOCATORS)).any():
+            raise ValueError(f"there is no allocator {allocators[unknown][0]}")
+        if (highest := int(records["stack"].max())) > self.stacks.count:
+            raise ValueError(f"there is no call stack {highest}")
+        threads = self._thread_numbers(records["thread"])
+        begin = 0
+        for at in np.flatnonzero(allocators >= _MMAP).tolist():
+            self._write_blocks(records[begin:at], threads[begin:at])
+            row = records[at]
+            call = self._map if row["allocator"] == _MMAP else self._unmap
+            call(int(row["address"]), int(row["size"]), int(threads[at]))
+            begin = at + 1
+        self._write_blocks(records[begin:], threads[begin:])
 
-    def _create(self) -> int:
-        self._objects += 1
-        return self._objects - 1
+    def _thread_numbers(self, ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Numbers threads in the order in which they are met."""
+        distinct, first, which = np.unique(ids, return_index=True, return_inverse=True)
+        for index in np.argsort(first):
+            self._threads.setdefault(int(distinct[index]), len(self._threads))
+        return np.array([self._threads[int(each)] for each in distinct], np.uint32)[which]
 
-    def _allocate(
-        self, address: int, size: int, thread: int, call_site_tag: tuple[int, int, int]
-    ) -> None:
-        call, site, tag = call_site_tag
-        if address in self._blocks:
-            self.counts["missed_frees"] += 1
-            self._free(address, thread)
-        self._blocks[address] = new = self._create()
-        self._rows.append((_ALLOCATE, call, thread, new, size, site, tag))
+    def _write_blocks(self, records: npt.NDArray[Any], threads: npt.NDArray[Any]) -> None:
+        """Appends the events of records none of which is of a mapping."""
+        is_free = np.isin(records["allocator"], _FREES)
+        objects, ends = self._resolve(records["address"].tolist(), is_free.tolist())
+        is_known = objects >= 0
+        self.counts["unknown_frees"] += int(np.count_nonzero(~is_known))
+        self.counts["missed_frees"] += len(ends)
+        columns = {
+            "kind": np.where(is_free, _FREE, _ALLOCATE),
+            "call": _CALL_OF[records["allocator"]],
+            "thread": threads,
+            "object": objects,
+            "size": np.where(is_free, 0, records["size"]),
+            "site": np.where(is_free, 0, records["stack"]),
+            "tag": np.where(np.isin(records["allocator"], _PYMALLOC), self._pymalloc, 0),
+        }
+        if ends:  # each before the record that was handed its address
+            at, ended = np.array(ends, np.int64).T
+            written = {"kind": _FREE, "thread": threads[at], "object": ended}
+            columns = {
+                name: np.insert(column, at, written.get(name, 0))
+                for name, column in columns.items()
+            }
+            is_known = np.insert(is_known, at, True)
+        self._builder.append(**{name: column[is_known] for name, column in columns.items()})
 
-    def _free(self, address: int, thread: int) -> None:
-        object = self._blocks.pop(address, None)
-        if object is None:
-            self.counts["unknown_frees"] += 1
-        else:
-            self._rows.append((_FREE, 0, thread, object, 0, 0, 0))
+    def _resolve(
+        self, addresses: list[int], is_free: list[bool]
+    ) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
+        """Returns the object of each record, -1 where there is none, and where blocks ended unseen:
+        (place of the record that was handed the address, object).
+        """
+        blocks, next_object = self._blocks, self._objects
+        objects: list[int] = []
+        ends: list[tuple[int, int]] = []
+        for address, frees in zip(addresses, is_free, strict=True):
+            if frees:
+                objects.append(blocks.pop(address, -1))
+                continue
+            if address in blocks:
+                ends.append((len(objects), blocks[address]))
+            blocks[address] = next_object
+            objects.append(next_object)
+            next_object += 1
+        self._objects = next_object
+        return np.array(objects, np.int64), ends
+
+    def _append(self, kind: int, thread: int, object: int, size: int = 0) -> None:
+        self._builder.append(kind=[kind], thread=[thread], object=[object], size=[size])
 
     def _map(self, address: int, size: int, thread: int) -> None:
         if self._cut_out(address, size, thread):
             self.counts["replaced_mappings"] += 1
-        new = self._create()
-        self._regions.add(address, size, new)
-        self._rows.append((_MAP, 0, thread, new, size, 0, 0))
+        self._regions.add(address, size, self._objects)
+        self._append(_MAP, thread, self._objects, size)
+        self._objects += 1
 
     def _unmap(self, address: int, size: int, thread: int) -> None:
         if not self._cut_out(address, size, thread):
@@ -113,21 +143,21 @@ class EventWriter:
         end = begin + size
         found = self._regions.take(begin, end)
         for start, length, whole in found:
-            part = whole
+            part, part_begin = whole, start
             if start < begin:
-                part = self._split(start, begin - start, length, part, thread)
+                part, part_begin = self._split(whole, begin - start, thread), begin
                 self._regions.add(start, begin - start, whole)
             if end < start + length:
-                rest = start + length - end
-                here = max(start, begin)
-                self._regions.add(end, rest, self._split(here, end - here, 0, part, thread))
-            self._rows.append((_UNMAP, 0, thread, part, 0, 0, 0))
+                rest = self._split(part, end - part_begin, thread)
+                self._regions.add(end, start + length - end, rest)
+            self._append(_UNMAP, thread, part)
         return bool(found)
 
-    def _split(self, start: int, at: int, length: int, object: int, thread: int) -> int:
-        new = self._create()
-        self._rows.append((_SPLIT, 0, thread, object, at, 0, 0))
-        return new
+    def _split(self, object: int, size: int, thread: int) -> int:
+        """Leaves so much of a region; returns the object of what lies behind."""
+        self._append(_SPLIT, thread, object, size)
+        self._objects += 1
+        return self._objects - 1
 
 
 class Regions:

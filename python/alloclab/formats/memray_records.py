@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Reads a memray file with memray itself and writes what it says to a pipe.
 
-    python -m alloclab.formats.memray_records FILE
-
-A process of its own, since memray trusts its files: a damaged one may crash it. The output is
-messages of a letter, a length and so many bytes: "h" JSON about the file, "s" JSON of call stacks
-not seen before, "r" records, "e" JSON about the end. A call stack is a list of (function, file,
-line), innermost first; they count from 1 in the order in which they are told.
+`main` is what a process of its own runs, since memray trusts its files: a damaged one may crash it.
+The output is messages of a letter, a length and so many bytes: "h" JSON about the file, "s" JSON of
+call stacks not seen before, "r" records, "e" JSON about the end, "x" why memray refuses the file. A
+call stack is a list of (function, file, line), innermost first; they count from 1 in the order in
+which they are told.
 """
 
 from __future__ import annotations
@@ -120,7 +119,3 @@ def main() -> int:
     except (OSError, NotImplementedError, RuntimeError, ValueError) as error:
         send(sys.stdout.buffer, b"x", str(error).encode())
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

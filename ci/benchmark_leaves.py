@@ -8,8 +8,7 @@ import os
 import subprocess
 
 import alloclab as al
-from benchmark_rows import PEERS, SHIPPED, Row, build_target, child, loop_times
-from record_workloads import WORKLOADS
+from benchmark_rows import PEERS, SHIPPED, WORKLOADS, Row, build_target, child, loop_times
 
 BATCH_BLOCKS, SCATTERED_BLOCKS, LITTERED_NODES = 1000, 180_000, 60_000
 

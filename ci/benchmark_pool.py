@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import alloclab as al
-from benchmark_rows import PEERS, SHIPPED, Row, build_target, loop_times
-from record_workloads import WORKLOADS, prepare_workload, without_output
+from alloclab.workloads.program import bare_seconds, recorded_peak
+from alloclab.workloads.running import prepared
+from benchmark_rows import PEERS, SHIPPED, WORKLOADS, Row, build_target, loop_times
 
 POOL = al.Pool()
 LIBRARIES = "ALLOCLAB_BENCH_LIBRARIES"
@@ -195,33 +193,14 @@ def pool_replays(repeats: int) -> list[Row]:
 
 def run_program(name: str, malloc: al.Allocator) -> float:
     """Runs a workload under a malloc; returns its CPU seconds, children included."""
-    with tempfile.TemporaryDirectory(prefix="program-") as folder:
-        job = prepare_workload(name, Path(folder))
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            job.command,
-            cwd=job.scratch,
-            env={**job.environment, **preloading(malloc)},
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with prepared(al.workload(name, WORKLOADS)) as job:
+        return bare_seconds(job, preloading(malloc))
 
 
 def peak_of_program(name: str, malloc: al.Allocator) -> float:
     """Runs a workload under a malloc, recorded; returns its peak anonymous bytes."""
-    with tempfile.TemporaryDirectory(prefix="program-") as folder:
-        job = prepare_workload(name, Path(folder))
-        with without_output():
-            capture = al.record(
-                job.command,
-                output=Path(folder) / "traces",
-                cwd=job.scratch,
-                env={**job.environment, **preloading(malloc)},
-            )
-        return float(capture[job.image].footprint()["anonymous_bytes"].max())
+    with prepared(al.workload(name, WORKLOADS)) as job:
+        return recorded_peak(job, preloading(malloc))
 
 
 def pool_programs(repeats: int) -> list[Row]:

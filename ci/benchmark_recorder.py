@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+from alloclab.workloads.running import output_to
 from benchmark_cores import LEAST_GAIN, Hammer
 from benchmark_rows import Row
-from record_workloads import prepare_workload, without_output
 from recorder_overhead import Variant, compile_command, measure, of_sites, record_library
 
 BIG = Path(__file__).resolve().parents[1] / "workloads" / "inputs" / "big.cpp"
@@ -51,7 +51,7 @@ def scaling(repeats: int, library: Path, folder: Path) -> list[dict[str, float]]
 def sealed(command: list[str], folder: Path, **switches: Any) -> tuple[Path, Any]:
     """Records a command once; returns its largest capture, and the trace it seals into."""
     captures = Path(tempfile.mkdtemp(dir=folder))
-    with without_output():
+    with output_to(folder / "output.log"):
         al.record(command, output=captures, cwd=folder, seal=False, **switches)
     capture = max(captures.glob("*.capture"), key=lambda path: path.stat().st_size)
     return capture, al.captures.seal_file(capture, captures / "sealed.alloctrace")
@@ -80,9 +80,9 @@ def overhead(repeats: int, library: Path, folder: Path) -> list[Row]:
 
 def edges(repeats: int, library: Path, folder: Path) -> list[Row]:
     """What searching clang's heap for references costs."""
-    job = prepare_workload("clang", folder)
+    command = ["clang++-14", "-std=c++17", "-O2", "-c", str(BIG), "-o", str(folder / "x.o")]
     variants = {"edges": Variant(f"edges={EDGE_INTERVAL}\n")}
-    found = measure(list(job.command), library, max(3, repeats // 2), folder, variants)
+    found = measure(command, library, max(3, repeats // 2), folder, variants)
     ratio = found["variants"]["edges"]["median_user_ratio"]
     return [
         Row(

@@ -14,6 +14,7 @@ import alloclab as al
 from alloclab import _native
 
 ROOT = Path(__file__).resolve().parents[1]
+WORKLOADS = ROOT / "workloads"
 SHIPPED = ("cc1plus", "clang", "freeciv")
 PEERS = (al.Glibc(), al.Jemalloc(), al.Mimalloc(), al.Tcmalloc())
 

@@ -32,9 +32,7 @@ import benchmark_plugin
 import benchmark_pool
 import benchmark_recorder
 import benchmark_simulate
-import fidelity
-from benchmark_rows import PEERS, ROOT, SHIPPED, Row, child
-from record_workloads import WORKLOADS
+from benchmark_rows import PEERS, ROOT, SHIPPED, WORKLOADS, Row, child
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -110,25 +108,6 @@ def nearness(name: str, found: Any) -> list[Row]:
     return rows
 
 
-def across_mallocs(repeats: int) -> tuple[list[Row], str]:
-    """Real programs under each malloc beside their replays."""
-    found = [row for name in ("freeciv", "clang") for row in fidelity.judge(name, repeats)]
-    rows = []
-    for row in found:
-        if row["allocator"] != "glibc":
-            off = row["off_ratio"]
-            rows.append(
-                Row(
-                    f"{row['workload']} under {row['allocator']}: replay's difference to glibc "
-                    "less the program's own",
-                    "within 5 % of the peak",
-                    f"{off:+.1%}",
-                    abs(off) <= fidelity.LIMIT,
-                )
-            )
-    return rows, "### Real programs under each malloc\n\n" + fidelity.table(found) + "\n"
-
-
 def render(rows: list[Row], details: list[str]) -> str:
     """Returns the measured part of the page."""
     machine = al.results.environment.fingerprint()
@@ -175,7 +154,6 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "comparisons": comparisons,
     "driver": driver,
     "recorder": benchmark_recorder.recorder,
-    "across_mallocs": across_mallocs,
 }
 
 
@@ -189,8 +167,7 @@ def main() -> int:
     details: list[str] = []
     done: list[str] = []
     for name in arguments.only or PARTS:
-        repeats = 3 if name == "across_mallocs" else arguments.repeats
-        found = PARTS[name](repeats)
+        found = PARTS[name](arguments.repeats)
         more, detail = found if isinstance(found, tuple) else (found, "")
         rows += more
         details += [detail] if detail else []

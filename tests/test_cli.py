@@ -20,7 +20,7 @@ from support.fake_trace import FakeTrace
 
 __all__ = ["fake_child"]
 
-VERBS = ("record", "seal", "info", "top", "phases", "diff", "replay", "compare", "doctor")
+VERBS = ("record", "seal", "info", "top", "phases", "diff", "export", "replay", "compare", "doctor")
 
 
 class ShownTrace(FakeTrace):

@@ -110,3 +110,25 @@ def test_a_file_cut_anywhere_is_refused_or_a_shorter_trace_that_says_so(
     foreign: Path, tmp_path: Path, name: str
 ) -> None:
     check_every_truncation(foreign / name, "android", tmp_path)
+
+
+def test_what_was_exported_comes_back(workloads: Path, tmp_path: Path) -> None:
+    original = al.open_trace(workloads / "lua.alloctrace")
+    path = tmp_path / "lua.android.zip"
+    al.export_trace(original, path)
+    trace = al.import_trace(path, tmp_path / "t.alloctrace")
+
+    before, after = original.summary(), trace.summary()
+    for name in (
+        "allocations",
+        "frees",
+        "reallocations",
+        "null_frees",
+        "zero_size_allocations",
+        "requested_total_bytes",
+        "peak_requested_live_bytes",
+        "max_live_objects",
+        "requested_live_bytes_at_end",
+    ):
+        assert after[name] == before[name], name
+    assert trace.metadata["origin"]["left_out"] == {}

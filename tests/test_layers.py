@@ -36,7 +36,6 @@ PYTHON_ORDER = [
         "trace_builder",
         "traces_diff",
         "captures",
-        "formats",
         "staging",
         "record",
         "record_options",
@@ -45,6 +44,7 @@ PYTHON_ORDER = [
         "recording",
         "allocators",
         "growth",
+        "formats",
         "compile",
         "gcc_phases",
         "lifetimes",
@@ -60,6 +60,7 @@ PYTHON_ORDER = [
     {"results"},
     {"stats"},
     {"sweep", "tune", "gate", "simulate"},
+    {"workloads"},
     {"cli", "_pytest", "_magic", "_recording_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}

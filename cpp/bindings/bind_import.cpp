@@ -87,6 +87,7 @@ py::dict end(SharedImporter& self, bool is_cut) {
     }
     result["told"] = told;
     result["truncated_at"] = report.truncated_at;
+    result["lost_events"] = report.lost_events;
     result["is_complete"] = report.is_complete;
     return result;
 }

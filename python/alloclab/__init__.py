@@ -63,7 +63,7 @@ from alloclab.errors import (
     UsageError,
     WrongThread,
 )
-from alloclab.formats import import_trace
+from alloclab.formats import ExportReport, export_trace, import_trace
 from alloclab.gate import VerdictFailed, check
 from alloclab.growth import Growth, growth
 from alloclab.live import (
@@ -96,6 +96,7 @@ from alloclab.sweep import Comparison, compare, load_comparison
 from alloclab.trace_builder import TraceBuilder
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
+from alloclab.workloads import Workload, workload, workloads
 
 __all__ = [
     "EVENT_KINDS",
@@ -117,6 +118,7 @@ __all__ = [
     "Deterministic",
     "DoubleEnded",
     "Error",
+    "ExportReport",
     "FailAfter",
     "Fallback",
     "FrameArena",
@@ -174,6 +176,7 @@ __all__ = [
     "UnusedArena",
     "UsageError",
     "VerdictFailed",
+    "Workload",
     "WrongThread",
     "__version__",
     "arena",
@@ -184,6 +187,7 @@ __all__ = [
     "diff",
     "enter_request_scope",
     "exit_request_scope",
+    "export_trace",
     "gcc_plugin",
     "growth",
     "import_trace",
@@ -202,4 +206,6 @@ __all__ = [
     "simulate",
     "subsystems",
     "textbook",
+    "workload",
+    "workloads",
 ]

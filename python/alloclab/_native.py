@@ -48,6 +48,11 @@ def include_dir() -> Path:
     return _part("include")
 
 
+def workloads_dir() -> Path:
+    """Returns the folder of the workloads that come with the lab."""
+    return _part("share/workloads")
+
+
 def static_library(layer: str) -> Path:
     """Returns the archive of a layer of the core ("alloc", "vm", "base"), for code that uses it."""
     return _part(f"lib/liballoclab_{layer}.a")

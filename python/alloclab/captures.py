@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from alloclab import _core
 from alloclab.errors import Error, UsageError
+from alloclab.output_marks import BOUNDARIES
 from alloclab.symbols import NO_DEBUG_INFORMATION, SourceFrame, symbolize
 from alloclab.traces import SUFFIX, Trace
 
@@ -157,7 +158,7 @@ def _printed_marks(path: Path, warn: Callable[[str], None]) -> list[tuple[int, s
         time_ns, _, rest = line.partition(" ")
         kind, _, name = rest.partition(" ")
         is_sound = time_ns.isascii() and time_ns.isdigit() and int(time_ns) < 1 << 64
-        if not is_sound or kind not in ("mark", "scope", "frame", "turn"):
+        if not is_sound or kind not in ("mark", "scope", *BOUNDARIES):
             warn(f"{path}:{number}: no mark; it is left out")
             continue
         marks.append((int(time_ns), kind, name))

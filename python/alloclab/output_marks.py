@@ -16,6 +16,8 @@ from pathlib import Path
 
 from alloclab.errors import UsageError
 
+BOUNDARIES = ("frame", "turn", "tick")
+"""Groups of the expression that end what they name and begin the next."""
 _LONGEST = 4096  # of a line that is looked at; the rest of a longer one is only forwarded
 _READ = 64 << 10
 _NEVER = re.compile(r"(?!)")
@@ -25,16 +27,16 @@ def checked_pattern(text: str) -> re.Pattern[str]:
     """Returns the expression, compiled.
 
     Raises:
-        UsageError: it is none, or names groups other than scope, frame and turn.
+        UsageError: it is none, or names groups other than scope, frame, turn and tick.
     """
     try:
         pattern = re.compile(text)
     except re.error as error:
         raise UsageError(f"mark_output: {text!r}: {error}") from None
-    unknown = set(pattern.groupindex) - {"scope", "frame", "turn"}
+    unknown = set(pattern.groupindex) - {"scope", *BOUNDARIES}
     if unknown:
         raise UsageError(
-            f"mark_output: a group named {min(unknown)}; scope, frame and turn mean something"
+            f"mark_output: a group named {min(unknown)}; scope, frame, turn and tick mean something"
         )
     return pattern
 
@@ -151,7 +153,7 @@ class OutputMarks:
 def _mark(found: re.Match[str], line: str, now_ns: int) -> str:
     """Returns a line of the file: when, what, and its name."""
     groups = {name: text for name, text in found.groupdict().items() if text is not None}
-    kind = next((word for word in ("scope", "frame", "turn") if word in groups), "mark")
+    kind = next((word for word in ("scope", *BOUNDARIES) if word in groups), "mark")
     name = groups.get(kind, line)
     return f"{now_ns} {kind} {''.join(c if c.isprintable() else '?' for c in name)}\n"
 

@@ -71,7 +71,7 @@ def record(
         frame_on: functions of which each call ends a frame of the thread that makes it.
         scope_on: functions of which each activation is a scope of kind function.
         mark_output: a regular expression; a line the program prints that matches is a mark, and
-            with a group called scope, frame or turn begins a phase or ends a frame or a turn.
+            with a group called scope begins a phase, called frame, turn or tick ends one.
         sites: where allocations come from: "none", "caller", "stack" or "stack:DEPTH".
         edges: when to look which block refers to which: "frame", "phase", or every so many events.
         seal: turn captures into traces; otherwise `output` receives the captures.

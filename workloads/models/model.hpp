@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 
 namespace model {
@@ -53,6 +54,12 @@ private:
     std::uint64_t state_;
 };
 
+// Keeps the buffer of what a model prints out of its heap.
+inline void buffer_output() {
+    static char buffer[4096];
+    std::setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
+
 // The value of `--name VALUE` in a command line, or `otherwise`.
 inline const char* option(int count, char** words, const char* name, const char* otherwise) {
     for (int index = 1; index + 1 < count; ++index) {
@@ -61,6 +68,38 @@ inline const char* option(int count, char** words, const char* name, const char*
         }
     }
     return otherwise;
+}
+
+// Ends the program unless its command line is pairs of one of `names`, none twice, and a value.
+inline void check_options(int count, char** words, std::initializer_list<const char*> names) {
+    for (int index = 1; index < count; index += 2) {
+        bool is_known = false;
+        for (const char* const name : names) {
+            is_known = is_known || std::strcmp(words[index], name) == 0;
+        }
+        const bool is_second = option(index, words, words[index], nullptr) != nullptr;
+        if (!is_known || is_second || index + 1 == count) {
+            const char* const what = !is_known   ? "is no option here"
+                                     : is_second ? "stands there twice"
+                                                 : "has no value";
+            std::fprintf(stderr, "%s: word %d, %s, %s\n", words[0], index, words[index], what);
+            std::exit(2);
+        }
+    }
+}
+
+// The value of `--name VALUE`, the first of `choices` without it; ends the program when it is
+// another.
+inline std::string choice_option(int count, char** words, const char* name,
+                                 std::initializer_list<const char*> choices) {
+    const char* const text = option(count, words, name, *choices.begin());
+    for (const char* const choice : choices) {
+        if (std::strcmp(text, choice) == 0) {
+            return text;
+        }
+    }
+    std::fprintf(stderr, "%s: %s is none of its values: %s\n", words[0], name, text);
+    std::exit(2);
 }
 
 // The same for a whole number; ends the program when it is none.

@@ -7,10 +7,9 @@
 // Newer ones end in two times, START END, nanoseconds (a thread's end in one), and after those free
 // and realloc may have the bytes of the old block that were present. Lines are in the order in
 // which the calls began.
-// Sources: bionic's libc/malloc_debug/README.md ("record_allocs"),
-// https://android.googlesource.com/platform/bionic/+/main/libc/malloc_debug/README.md, and
-// libmemory_trace/MemoryTrace.cpp beside memory_replay in
-// https://android.googlesource.com/platform/system/extras/+/main/memory_replay/
+// Sources: libc/malloc_debug/README.md ("record_allocs") and malloc_debug.cpp in
+// https://android.googlesource.com/platform/bionic, and MemoryTrace.cpp of libmemory_trace and
+// File.cpp of memory_replay, https://android.googlesource.com/platform/system/extras
 
 #include <alloclab/import/formats.hpp>
 
@@ -46,9 +45,9 @@ private:
             blocks_.free(pointer, caller);
         } else if (call == "calloc") {
             const std::uint64_t count = number(scan);
-            const std::uint64_t size = product(count, number(scan));
+            const std::uint64_t size = number(scan);
             finish_line(scan, caller);
-            blocks_.allocate(pointer, size, 0, AllocationCall::calloc, caller);
+            blocks_.allocate_array(pointer, count, size, caller);
         } else if (call == "realloc") {
             const std::uint64_t old = address(scan);
             const std::uint64_t size = number(scan);
@@ -87,14 +86,6 @@ private:
             throw TraceError("a pointer is missing");
         }
         return value;
-    }
-
-    static std::uint64_t product(std::uint64_t count, std::uint64_t size) {
-        std::uint64_t bytes = 0;
-        if (__builtin_mul_overflow(count, size, &bytes)) {
-            throw TraceError("its size is more than there can be");
-        }
-        return bytes;
     }
 
     // Takes the times and what may come after them.

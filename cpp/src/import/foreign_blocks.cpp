@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <alloclab/import/foreign_blocks.hpp>
 
+#include <alloclab/base/error.hpp>
+
 #include <bit>
 #include <random>
 
@@ -11,6 +13,8 @@ namespace {
 // A source that orders calls by when they began may tell of a free after the allocation that got
 // its memory: on another thread, and as many events later as there are threads under way.
 constexpr std::uint64_t overtaking_limit_events = 256;
+
+constexpr std::uint64_t largest_size = (std::uint64_t{1} << 62) - 1; // TraceBuilder's
 
 std::uint64_t random_number() {
     std::random_device device;
@@ -86,7 +90,7 @@ void ForeignBlocks::allocate(std::uint64_t address, std::uint64_t size, std::uin
             static_cast<std::uint8_t>(failed ? EventKind::allocate_failed : EventKind::allocate) |
             static_cast<std::uint8_t>(call)),
         .thread = caller.thread,
-        .size = size,
+        .size = failed ? told_size(size) : size,
         .site = caller.site,
         .tag = caller.tag};
     if (alignment > 1 && call_has_alignment(event.code & 0x0f)) {
@@ -98,6 +102,27 @@ void ForeignBlocks::allocate(std::uint64_t address, std::uint64_t size, std::uin
     if (!failed) {
         blocks_.insert(key, {object, size, index, caller.thread});
     }
+}
+
+void ForeignBlocks::allocate_array(std::uint64_t address, std::uint64_t count, std::uint64_t size,
+                                   const ForeignCaller& caller) {
+    std::uint64_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        if (address != 0) {
+            throw TraceError("its size is more than there can be");
+        }
+        bytes = ~std::uint64_t{0};
+    }
+    allocate(address, bytes, 0, AllocationCall::calloc, caller);
+}
+
+// A size that was not to be had, as far as a trace can say it.
+std::uint64_t ForeignBlocks::told_size(std::uint64_t size) {
+    if (size <= largest_size) {
+        return size;
+    }
+    ++counts_.cut_sizes;
+    return largest_size;
 }
 
 void ForeignBlocks::allocate_failed(std::uint64_t size, std::uint64_t alignment,
@@ -124,12 +149,25 @@ void ForeignBlocks::free(std::uint64_t address, const ForeignCaller& caller) {
 
 void ForeignBlocks::reallocate(std::uint64_t old_address, std::uint64_t new_address,
                                std::uint64_t size, const ForeignCaller& caller) {
-    if (old_address == 0) {
+    end_reallocation(begin_reallocation(old_address), new_address, size, caller);
+}
+
+ForeignBlocks::Reallocation ForeignBlocks::begin_reallocation(std::uint64_t old_address) {
+    Reallocation begun;
+    if (old_address != 0) {
+        begun.old_key = key_of(old_address);
+        begun.is_known = blocks_.take(begun.old_key, begun.block);
+    }
+    return begun;
+}
+
+void ForeignBlocks::end_reallocation(Reallocation begun, std::uint64_t new_address,
+                                     std::uint64_t size, const ForeignCaller& caller) {
+    if (begun.old_key == 0) {
         return allocate(new_address, size, 0, AllocationCall::realloc, caller);
     }
-    const std::uint64_t old_key = key_of(old_address);
-    LiveBlock block;
-    if (!blocks_.take(old_key, block)) {
+    LiveBlock& block = begun.block;
+    if (!begun.is_known) {
         ++counts_.unknown_reallocations;
         if (new_address != 0) {
             allocate(new_address, size, 0, AllocationCall::realloc, caller);
@@ -141,8 +179,9 @@ void ForeignBlocks::reallocate(std::uint64_t old_address, std::uint64_t new_addr
         return;
     }
     if (new_address == 0) {
-        write(EventKind::reallocate_failed, caller, block.object, size);
-        blocks_.insert(old_key, block);
+        write(EventKind::reallocate_failed, caller, block.object, told_size(size));
+        settle(begun.old_key, caller);
+        blocks_.insert(begun.old_key, block);
         return;
     }
     const std::uint64_t new_key = key_of(new_address);

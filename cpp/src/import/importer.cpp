@@ -27,13 +27,15 @@ const ImportReport& Importer::end(bool is_cut) {
     count("missed_frees", counts.missed_frees);
     count("inversions", counts.inversions);
     count("rounded_alignments", counts.rounded_alignments);
+    count("cut_sizes", counts.cut_sizes);
     report_.is_complete = report_.is_complete && report_.truncated_at.empty();
     return report_;
 }
 
 TraceSummary Importer::finish(std::string_view metadata_json) {
     const ForeignBlocks::Counts& counts = blocks_.counts();
-    return builder_.finish({.unknown_frees = counts.unknown_frees + counts.unknown_reallocations,
+    return builder_.finish({.lost_events = report_.lost_events,
+                            .unknown_frees = counts.unknown_frees + counts.unknown_reallocations,
                             .missed_frees = counts.missed_frees,
                             .inversions = counts.inversions,
                             .is_complete = report_.is_complete},

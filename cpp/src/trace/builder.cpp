@@ -13,12 +13,6 @@ constexpr std::uint32_t max_threads = 1u << 20; // readers size tables by them
 constexpr std::uint8_t max_alignment_log2 = 47;
 constexpr std::uint64_t max_size = std::uint64_t{1} << 62; // sums of sizes stay below 2^64
 
-// What asks for too much and fails may ask for anything: such sizes are in no sum.
-constexpr bool is_failure(std::uint8_t code) {
-    return kind_of(code) == EventKind::allocate_failed ||
-           kind_of(code) == EventKind::reallocate_failed;
-}
-
 bool names_something(const StackTable& table, std::size_t names) {
     const auto is_name = [names](std::uint32_t name) {
         return name == StackFrame::unknown || name < names;
@@ -56,7 +50,7 @@ void TraceBuilder::check(const Event& event) const {
     if (event.thread >= max_threads) {
         fail("thread " + std::to_string(event.thread) + " is one too many");
     }
-    if (operands.size && event.size >= max_size && !is_failure(event.code)) {
+    if (operands.size && event.size >= max_size) {
         fail("a size of " + std::to_string(event.size) + " bytes is impossible");
     }
     if (operands.alignment && event.alignment_log2 > max_alignment_log2) {

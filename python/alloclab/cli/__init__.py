@@ -15,6 +15,7 @@ from alloclab.cli import (
     compile,
     diff,
     doctor,
+    export,
     import_,
     info,
     phases,
@@ -22,6 +23,7 @@ from alloclab.cli import (
     replay,
     seal,
     top,
+    workloads,
 )
 from alloclab.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Error, exit_code
 
@@ -58,9 +60,11 @@ _VERBS: tuple[Verb, ...] = (
     top,
     phases,
     diff,
+    export,
     replay,
     compare,
     compile,
+    workloads,
     doctor,
 )
 

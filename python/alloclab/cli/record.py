@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mark-output",
         metavar="REGEX",
         help="a line the program prints that matches is a mark; with a group named scope it begins "
-        "a phase, named frame or turn it ends one",
+        "a phase, named frame, turn or tick it ends one",
     )
     parser.add_argument(
         "--sites",

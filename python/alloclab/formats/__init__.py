@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Traces made of what other tools write."""
+"""Traces for other tools, and other tools' recordings for the lab."""
 
+from alloclab.formats.export import ExportReport, export_trace
 from alloclab.formats.import_trace import import_trace
 from alloclab.formats.importers import FORMATS, ImportFormat
 
-__all__ = ["FORMATS", "ImportFormat", "import_trace"]
+__all__ = ["FORMATS", "ExportReport", "ImportFormat", "export_trace", "import_trace"]

@@ -125,7 +125,7 @@ def _metadata(path: Path, chosen: ImportFormat, report: dict[str, Any]) -> dict[
         "image": output_path(path).stem,
         "arguments": [],
         "is_complete": report["is_complete"],
-        "lost_events": 0,
+        "lost_events": report["lost_events"],
         "origin": origin,
         "sealed_by": f"alloclab {_core.version}",
     }

@@ -53,6 +53,15 @@ def first_line(pattern: bytes) -> Sniff:
     return lambda start: whole.match(start) is not None
 
 
+_LTRACE_LINE = re.compile(
+    rb"^(?:\[pid \d+\] |\d+ +)?(?:[\d.:]+ +)*(?:\[0x[0-9a-f]+\] )?"
+    rb"(?:[^\s()]+->|<\.\.\. )?"
+    rb"(?:malloc|calloc|realloc|free|memalign|aligned_alloc|posix_memalign|_Zn[wa]m|_Zd[la]Pvm?"
+    rb"|operator (?:new|delete)(?:\[\])?\([^()\r\n]*\))(?:@[^\s(]+)?"
+    rb"(?:\([^\r\n]*(?: = |<unfinished \.\.\.>)| resumed> )",
+    re.M,
+)
+
 FORMATS: tuple[ImportFormat, ...] = (
     ImportFormat(
         name="android",
@@ -62,6 +71,44 @@ FORMATS: tuple[ImportFormat, ...] = (
             rb"\d+: (?:malloc|calloc|realloc|memalign|free|thread_done) 0x[0-9a-f]+.*"
         ),
         cannot_say=("call stacks", "thread starts", "end"),
+    ),
+    ImportFormat(
+        name="wee_alloc",
+        description="the traces of wee_alloc's tests: Alloc(size), Free(index)",
+        suffixes=(".trace",),
+        sniff=first_line(rb"(?:Alloc|Free)\(\d+\),?"),
+        cannot_say=("threads", "time", "call stacks", "alignment", "reallocations", "end"),
+    ),
+    ImportFormat(
+        name="malloclab",
+        description="the .rep traces of the CS:APP malloc lab",
+        suffixes=(".rep",),
+        sniff=lambda start: re.match(rb"\s*(?:\d+\s+){4}[arf] -?\d", start) is not None,
+        cannot_say=("threads", "time", "call stacks", "alignment"),
+    ),
+    ImportFormat(
+        name="rmm",
+        description="the CSV log of RAPIDS RMM, of GPU memory",
+        suffixes=(".csv", ".log", ".txt"),
+        sniff=first_line(
+            rb"Thread,Time,Action,Pointer,Size,Stream"
+            rb"|\d+,[\d:.]+,(?:allocate|free|deallocate|allocate failure),[^,]*,\d+,.*"
+        ),
+        cannot_say=("call stacks", "alignment", "streams", "thread starts", "thread ends", "end"),
+    ),
+    ImportFormat(
+        name="ltrace",
+        description="the text of ltrace, best with -f -o FILE",
+        suffixes=(".ltrace", ".txt", ".log"),
+        sniff=lambda start: _LTRACE_LINE.search(start) is not None,
+        cannot_say=("call stacks", "calls within libraries", "thread starts"),
+    ),
+    ImportFormat(
+        name="bpftrace",
+        description="the lines of the bpftrace script in docs/formats.md",
+        suffixes=(".bpftrace", ".txt"),
+        sniff=lambda start: re.search(rb"^alloclab-bpftrace \d", start, re.M) is not None,
+        cannot_say=("call stacks", "which aligned call", "thread starts", "thread ends"),
     ),
     ImportFormat(
         name="heaptrack",

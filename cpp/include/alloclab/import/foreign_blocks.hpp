@@ -31,6 +31,7 @@ public:
         std::uint64_t missed_frees = 0;          // whose block's address was handed out again
         std::uint64_t inversions = 0;            // of these, the frees that came a little later
         std::uint64_t rounded_alignments = 0;    // up, to a power of two
+        std::uint64_t cut_sizes = 0;             // of failed calls: more than a trace can say
     };
 
     explicit ForeignBlocks(TraceBuilder& builder);
@@ -42,6 +43,9 @@ public:
                   AllocationCall call, const ForeignCaller& caller);
     void allocate_failed(std::uint64_t size, std::uint64_t alignment, AllocationCall call,
                          const ForeignCaller& caller);
+    // calloc. Throws: TraceError when the product is no size and the address not null.
+    void allocate_array(std::uint64_t address, std::uint64_t count, std::uint64_t size,
+                        const ForeignCaller& caller);
     // A null address: free(NULL).
     void free(std::uint64_t address, const ForeignCaller& caller);
     // With all the meanings of C's: from null it allocates, to null with a size it failed, to null
@@ -51,6 +55,17 @@ public:
 
     // Counts frees that a format itself found to be of nothing.
     void count_unknown_frees(std::uint64_t count) { counts_.unknown_frees += count; }
+
+    // A realloc whose begin and end the source tells apart, since other threads may be handed the
+    // old address in between.
+    struct Reallocation {
+        std::uint64_t old_key = 0; // 0: from null
+        bool is_known = false;
+        LiveBlock block;
+    };
+    Reallocation begin_reallocation(std::uint64_t old_address);
+    void end_reallocation(Reallocation begun, std::uint64_t new_address, std::uint64_t size,
+                          const ForeignCaller& caller);
 
     // The object at an address, or null; valid until the next change.
     const LiveBlock* find(std::uint64_t address);
@@ -65,6 +80,7 @@ private:
         std::uint32_t thread = 0;
     };
 
+    std::uint64_t told_size(std::uint64_t size);
     std::uint64_t key_of(std::uint64_t address) const;
     std::uint64_t write(EventKind kind, const ForeignCaller& caller, std::uint64_t object,
                         std::uint64_t size = 0);

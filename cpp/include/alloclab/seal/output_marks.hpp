@@ -11,7 +11,7 @@
 namespace alloclab {
 
 // A line that the program printed, and what it stands for: "mark", an instant; "scope", a phase
-// that ends the one before; "frame" or "turn", a boundary between two of them.
+// that ends the one before; any other, "frame" say, a boundary between two of them.
 struct OutputMark {
     std::uint64_t time_ns = 0;
     std::string kind;

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Records a workload again from scratch, and says how far the new counts are from the shipped."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alloclab.captures import seal
+from alloclab.errors import Error
+from alloclab.record import record
+from alloclab.traces import Summary, Trace, open_trace
+from alloclab.workloads.description import Workload
+from alloclab.workloads.running import check_ended_well, output_to, prepared
+
+COUNTS = (
+    "events",
+    "allocations",
+    "frees",
+    "reallocations",
+    "requested_total_bytes",
+    "peak_requested_live_bytes",
+    "max_live_objects",
+)
+"""What a recording made again is compared by."""
+SHIPPED_LEVEL = 19  # zstd's: recordings are shipped once and read often
+TOLERANCE_RATIO = 0.001  # of a deterministic program's counts
+MOST_BYTES = 4_000_000  # of a recording on the shelf
+_MEASURED = "# Written by `alloclab workloads record --write`; the rest of this file is by hand."
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One count of a recording beside the shipped one's."""
+
+    name: str
+    shipped: int
+    recorded: int
+    tolerance_ratio: float
+
+    @property
+    def ratio(self) -> float:
+        """How far the new count is from the shipped one, as a share of it."""
+        return abs(self.recorded - self.shipped) / max(self.shipped, 1)
+
+    @property
+    def is_within(self) -> bool:
+        """Whether that is no more than the workload's tolerance."""
+        return self.ratio <= self.tolerance_ratio
+
+
+def record_workload(workload: Workload, destination: str | Path, *, level: int = 6) -> Trace:
+    """Records a workload's program into a trace at `destination`.
+
+    Raises:
+        NotInstalled: packages are missing; the line that installs them is in the message.
+        Error: the program failed, or left no trace.
+    """
+    with prepared(workload) as job:
+        captures = job.scratch / "recording"
+        with output_to(job.log):
+            left = record(
+                job.command,
+                output=captures,
+                cwd=job.scratch,
+                env=job.environment,
+                seal=False,
+                **workload.recording,
+            )
+        check_ended_well(job, left.returncode)
+        trace = trace_of(workload, seal(captures, level=level))
+        shutil.copyfile(trace.path, destination)
+    return open_trace(destination)
+
+
+def trace_of(workload: Workload, traces: Iterable[Trace]) -> Trace:
+    """Returns the trace of the workload's program; the longest, where it started itself again.
+
+    Raises:
+        Error: there is none.
+    """
+    known = list(traces)
+    named = [trace for trace in known if trace.name == workload.image]
+    if not named:
+        images = ", ".join(trace.name for trace in known) or "nothing"
+        raise Error(f"{workload.name}: no trace of {workload.image}, only of {images}")
+    return max(named, key=len)
+
+
+def differences(workload: Workload, summary: Mapping[str, int]) -> list[Difference]:
+    """Returns how far a recording's counts are from the shipped recording's.
+
+    A deterministic program's may be off by 0.1 %; another's, and of it each count whose spread was
+    measured to be wider, by twice that spread.
+    """
+    rows = []
+    for name in COUNTS:
+        if name in workload.summary:
+            tolerance = max(TOLERANCE_RATIO, 2 * workload.spread.get(name, 0.0))
+            if workload.is_deterministic:
+                tolerance = TOLERANCE_RATIO
+            rows.append(Difference(name, workload.summary[name], summary[name], tolerance))
+    return rows
+
+
+def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
+    """Puts a trace on the shelf and writes what it holds into the workload's .toml.
+
+    Args:
+        workload: where it belongs.
+        trace: sealed at `SHIPPED_LEVEL`.
+        others: summaries of further recordings, from which the spread is taken.
+
+    Raises:
+        Error: the trace is larger than a shelf takes.
+    """
+    content = trace.read_bytes()
+    if len(content) > MOST_BYTES:
+        raise Error(f"{workload.name}: {len(content):,} bytes are more than {MOST_BYTES:,}")
+    shutil.copyfile(trace, workload.trace_path)
+    summary = open_trace(workload.trace_path).summary()
+    lines = [
+        _MEASURED,
+        "[trace]",
+        f'file = "{workload.trace_path.name}"',
+        f"bytes = {len(content)}",
+        f'sha256 = "{hashlib.sha256(content).hexdigest()}"',
+        "",
+        "[summary]",
+        *(f"{key} = {value}" for key, value in summary.items()),
+    ]
+    if others:
+        lines += ["", f"# How far {len(others)} further recordings were off at most.", "[spread]"]
+        for name in COUNTS:
+            off = max(abs(each[name] - summary[name]) for each in others)
+            lines.append(f"{name} = {off / max(summary[name], 1):.6f}")
+    by_hand = workload.toml_path.read_text(encoding="utf-8").partition(_MEASURED)[0].rstrip("\n")
+    workload.toml_path.write_text("\n".join([by_hand, "", *lines, ""]), encoding="utf-8")
+
+
+def verify(workload: Workload) -> list[str]:
+    """Returns what is wrong with a shipped recording: nothing, when it is the one described.
+
+    Cost: hashes and decodes the whole trace.
+    """
+    if not workload.trace_path.is_file():
+        return [f"{workload.trace_path.name} is missing"]
+    content = workload.trace_path.read_bytes()
+    wrong = []
+    if hashlib.sha256(content).hexdigest() != workload.trace.get("sha256"):
+        wrong.append("its bytes are not those that were shipped")
+    trace = workload.open()
+    summary = trace.summary()
+    said = dict.fromkeys(summary, 0) | dict(workload.summary)
+    wrong += [
+        f"{name} is {summary[name]}, not {said[name]}"
+        for name in summary
+        if summary[name] != said[name]
+    ]
+    if sum(map(len, trace.chunks())) != summary["events"]:
+        wrong.append("its chunks do not add up to its events")
+    return wrong

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""Whether replay says of each malloc what really happens when the program runs under it.
+
+For each malloc the program itself is run with it preloaded: recorded, for its peak of anonymous
+memory, and bare, for its processor time. Beside it stands the replay of the shipped recording under
+the same malloc, the program's own mappings included. What must agree is the difference to glibc.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alloclab.allocators import Allocator, Glibc, Jemalloc, Mimalloc, Tcmalloc
+from alloclab.allocators.find import find_library
+from alloclab.allocators.peers import Peer
+from alloclab.errors import Error, NotMeasured
+from alloclab.results.fidelity import judge
+from alloclab.results.measure import Measure
+from alloclab.results.measure import Row as MeasuredRow
+from alloclab.sweep import compare
+from alloclab.units import format_bytes
+from alloclab.workloads.description import Workload
+from alloclab.workloads.program import bare_seconds, recorded_peak
+from alloclab.workloads.running import prepared
+
+MALLOCS: tuple[Allocator, ...] = (Glibc(), Jemalloc(), Mimalloc(), Tcmalloc())
+LIMIT_RATIO = 0.05
+"""How far the replayed difference to glibc may be from the real one, as a share of the peak."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One malloc: what the program took under it, and what replay says it takes.
+
+    Peaks are medians of anonymous bytes, processor seconds medians of user and system time of the
+    whole command; `replayed_seconds` is what the replay spends in the allocator alone. `off_ratio`
+    is how far the two differences to the first malloc are apart, over the program's peak under it.
+    """
+
+    malloc: str
+    real_peak_bytes: float
+    replayed_peak_bytes: float
+    real_seconds: float
+    replayed_seconds: float | None
+    off_ratio: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """All mallocs of one workload; the first row is glibc's, which the others are set against.
+
+    `peak_ratio` and `faults_ratio` are the replay's under glibc over the shipped recording's own;
+    faults are None, with `why_no_faults`, where they cannot be told apart from those of files.
+    """
+
+    workload: str
+    is_deterministic: bool
+    rows: tuple[Row, ...]
+    peak_ratio: float | None
+    faults_ratio: float | None
+    why_not: tuple[str, ...]
+
+    @property
+    def is_close(self) -> bool:
+        """Whether every difference to glibc is within 5 % of the peak, or nothing is promised."""
+        return not self.is_deterministic or all(
+            abs(row.off_ratio) <= LIMIT_RATIO for row in self.rows
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def table(self) -> str:
+        """Returns the rows as a Markdown table with a line of what glibc's replay comes to."""
+        base = self.rows[0]
+        lines = [
+            "| workload | malloc | program's peak | to glibc | replay's peak | to glibc "
+            "| apart, of the peak | program saves | replay says |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for row in self.rows:
+            saved = base.real_seconds - row.real_seconds
+            says = "n/m"
+            if base.replayed_seconds is not None and row.replayed_seconds is not None:
+                says = f"{base.replayed_seconds - row.replayed_seconds:+.2f} s"
+            lines.append(
+                f"| {self.workload} | {row.malloc} | {format_bytes(row.real_peak_bytes)} "
+                f"| {(row.real_peak_bytes - base.real_peak_bytes) / 1e6:+.2f} MB "
+                f"| {format_bytes(row.replayed_peak_bytes)} "
+                f"| {(row.replayed_peak_bytes - base.replayed_peak_bytes) / 1e6:+.2f} MB "
+                f"| {row.off_ratio:+.1%} | {saved:+.2f} s of {base.real_seconds:.2f} | {says} |"
+            )
+        return "\n".join([*lines, self.fidelity()])
+
+    def fidelity(self) -> str:
+        """Returns one line: the replay under glibc against the shipped recording's own figures."""
+        peak = "n/m" if self.peak_ratio is None else f"{self.peak_ratio - 1:+.1%}"
+        faults = "n/m" if self.faults_ratio is None else f"{self.faults_ratio - 1:+.1%}"
+        because = f" ({'; '.join(self.why_not)})" if self.why_not else ""
+        return (
+            f"{self.workload}, replay under the malloc it was recorded on: peak {peak}, page faults"
+            f" {faults}{because}"
+        )
+
+
+def validate(
+    workload: Workload, mallocs: Sequence[Allocator] = MALLOCS, *, repeats: int = 3
+) -> Validation:
+    """Runs a workload's program under each malloc and replays its recording under the same.
+
+    Args:
+        workload: whose packages must be installed.
+        mallocs: the first is what the others are set against.
+        repeats: how often the program runs under each, interleaved: once recorded, once bare.
+
+    Raises:
+        NotInstalled: a package or a malloc is missing.
+        Error: the program failed under one of them.
+    """
+    peaks: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
+    with prepared(workload) as job:
+        for repeat in range(repeats):
+            order = mallocs if repeat % 2 == 0 else tuple(reversed(mallocs))
+            for malloc in order:
+                environment = _preloading(malloc)
+                seconds.setdefault(str(malloc), []).append(bare_seconds(job, environment))
+                peaks.setdefault(str(malloc), []).append(recorded_peak(job, environment))
+    replayed = compare(workload.trace_path, mallocs, repeats=repeats, mapped=True, progress=False)
+    events = workload.open().summary()["events"]
+    base = str(mallocs[0])
+    base_peak = statistics.median(peaks[base])
+    base_replayed = float(replayed[mallocs[0]]["peak_footprint_bytes"])
+    rows = []
+    for malloc in mallocs:
+        peak = statistics.median(peaks[str(malloc)])
+        run = replayed[malloc]
+        replayed_peak = float(run["peak_footprint_bytes"])
+        rows.append(
+            Row(
+                malloc=str(malloc),
+                real_peak_bytes=peak,
+                replayed_peak_bytes=replayed_peak,
+                real_seconds=statistics.median(seconds[str(malloc)]),
+                replayed_seconds=_seconds(run, events),
+                off_ratio=((replayed_peak - base_replayed) - (peak - base_peak)) / base_peak,
+            )
+        )
+    return Validation(workload.name, workload.is_deterministic, tuple(rows), *_fidelity(workload))
+
+
+def _seconds(row: MeasuredRow, events: int) -> float | None:
+    try:
+        return row["ns_per_event"] * events / 1e9
+    except NotMeasured:
+        return None
+
+
+def _preloading(malloc: Allocator) -> dict[str, str]:
+    """What puts a malloc in front of all others; glibc's too, where a library has another."""
+    library = malloc.library() if isinstance(malloc, Peer) else _c_library()
+    settings = malloc.environment() if isinstance(malloc, Peer) else malloc.launch().environment
+    return {**settings, "LD_PRELOAD": str(library)}
+
+
+def _c_library() -> Path:
+    """The C library itself: preloaded, its malloc comes before that of a library linked in."""
+    return find_library("glibc", ("libc.so.6",), "it is part of the system")
+
+
+def _fidelity(workload: Workload) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """The replay under the malloc the program ran on, over what the recorder saw of it."""
+    from alloclab.replay import replay
+
+    trace = workload.open()
+    own = _own_malloc(str(trace.metadata.get("allocator", "")))
+    run = replay(trace.path, own, mapped=True)
+    why: list[str] = []
+    try:
+        found = judge(
+            trace.footprint(), run, static_bytes=trace.metadata.get("static_anonymous_bytes", 0)
+        )
+    except NotMeasured as reason:
+        return None, None, (str(reason),)
+    ratios: list[float | None] = []
+    for figure in (found.peak_ratio, found.faults_ratio):
+        if isinstance(figure, Measure):
+            ratios.append(figure.value)
+        else:
+            why.append(str(figure))
+            ratios.append(None)
+    return ratios[0], ratios[1], tuple(why)
+
+
+def _own_malloc(library: str) -> Allocator:
+    """The malloc of the recorded program, by the library that the recorder saw provide it."""
+    name = Path(library).name
+    for malloc in MALLOCS[1:]:
+        if malloc.name in name:
+            return malloc
+    if name.startswith(("libc.so", "libc-")) or not name:
+        return MALLOCS[0]
+    raise Error(f"no allocator of the lab's is {library}, on which the program was recorded")

@@ -130,6 +130,18 @@ def test_a_real_file_adds_up_to_what_heaptrack_says_of_it(foreign: Path, tmp_pat
     assert summary["requested_live_bytes_at_end"] == 183_958
 
 
+def test_what_was_exported_for_heaptrack_comes_back(workloads: Path, tmp_path: Path) -> None:
+    trace = al.open_trace(workloads / "freeciv.alloctrace")
+    al.export_trace(trace, tmp_path / "game.heaptrack")
+    told = trace.summary()
+    back = al.import_trace(tmp_path / "game.heaptrack").summary()
+    assert back["allocations"] == told["allocations"] + told["reallocations"]
+    assert back["frees"] == told["frees"] + told["reallocations"]
+    assert back["requested_total_bytes"] == told["requested_total_bytes"]
+    assert back["requested_live_bytes_at_end"] == told["requested_live_bytes_at_end"]
+    assert (back["unknown_frees"], back["is_complete"]) == (0, 1)
+
+
 @pytest.mark.parametrize("pack", ["gz", "zst"])
 def test_a_compressed_file_gives_what_the_text_gives(
     foreign: Path, tmp_path: Path, pack: str

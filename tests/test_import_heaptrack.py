@@ -212,10 +212,20 @@ def test_a_newer_version_and_a_wrong_beginning_are_refused(tmp_path: Path) -> No
         al.import_trace(path, format="heaptrack")
 
 
-def test_inlined_functions_cannot_fill_the_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("inlined", "stacks", "reason"),
+    [
+        (300, 1, "line 2: there are too many inlined functions"),
+        (250, 6000, "there are too many call stacks"),
+    ],
+)
+def test_inlined_functions_cannot_fill_the_memory(
+    tmp_path: Path, inlined: int, stacks: int, reason: str
+) -> None:
     path = tmp_path / "deep.heaptrack"
-    path.write_text(f"v 10400 3\ni 1 0{' 0 0 1' * 300}\n# ips: 1\n")
-    with pytest.raises(al.TraceError, match="line 2: there are too many inlined functions"):
+    instruction = f"i 1 0{' 0 0 1' * inlined}\n"
+    path.write_text(f"v 10400 3\n{instruction}" + "t 1 0\n" * stacks + "# ips: 1\n")
+    with pytest.raises(al.TraceError, match=reason):
         al.import_trace(path)
 
 

@@ -202,3 +202,13 @@ def test_a_reader_that_crashes_is_an_error(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(al.TraceError, match="memray's reader crashed: SIGABRT"):
         al.import_trace(path)
     assert not (tmp_path / "any.alloctrace").exists()
+
+
+def test_without_memray_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "any.bin"
+    path.write_bytes(b"memray\0" + bytes(100))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(al.UsageError, match=r"pip install 'alloclab\[memray\]'"):
+        al.import_trace(path)

@@ -3,15 +3,20 @@
 
 #include <alloclab/base/error.hpp>
 
+#include <algorithm>
 #include <iterator>
 
 namespace alloclab::heaptrack {
 
 namespace {
 
-// A few bytes of input may name many inlined frames each time: no file grows beyond these.
 constexpr std::uint32_t most_inlined = 255;
-constexpr std::size_t most_nodes = std::size_t{1} << 26;
+
+// A line of few bytes may name a stack whose frame has many inlined ones: no file grows much
+// beyond what files do where functions are inlined into each other.
+constexpr std::size_t spare_nodes = std::size_t{1} << 20;
+constexpr std::size_t nodes_a_stack = 16;
+constexpr std::size_t most_nodes = std::size_t{1} << 31;
 
 } // namespace
 
@@ -111,7 +116,7 @@ std::uint32_t Tables::caller_of(std::uint64_t parent) const {
 }
 
 void Tables::add_node(std::uint32_t parent, std::uint32_t frame) {
-    if (table_.nodes.size() >= most_nodes) {
+    if (table_.nodes.size() >= std::min(most_nodes, spare_nodes + nodes_.size() * nodes_a_stack)) {
         throw TraceError("there are too many call stacks");
     }
     table_.nodes.push_back({parent, frame});

@@ -107,8 +107,8 @@ def test_a_validation_fails_only_where_counts_repeat() -> None:
         Row("glibc", 100e6, 90e6, 2.0, 0.5, 0.0),
         Row("jemalloc", 120e6, 100e6, 1.5, None, -0.1),
     )
-    strict = Validation("one", True, rows, 1.01, (0.9, 1.2))
-    loose = Validation("one", False, rows, None, None, "no samples")
+    strict = Validation("one", True, "exact", rows, 1.01, (0.9, 1.2))
+    loose = Validation("one", False, "exact", rows, None, None, "no samples")
     assert not strict.is_close
     assert loose.is_close
     assert "| one | jemalloc | 120.00 MB | +20.00 MB | 100.00 MB | +10.00 MB | -10.0 % |" in (

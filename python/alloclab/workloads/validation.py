@@ -4,6 +4,9 @@
 For each malloc the program itself is run with it preloaded: recorded, for its peak of anonymous
 memory, and bare, for its processor time. Beside it stands the replay of the shipped recording under
 the same malloc, the program's own mappings included. What must agree is the difference to glibc.
+
+A program of one thread is replayed in exact order. One of several is replayed in parallel order: a
+malloc keeps memory for each thread, which a replay on one thread does not see.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ class Validation:
 
     workload: str
     is_deterministic: bool
+    order: str
     rows: tuple[Row, ...]
     peak_ratio: float | None
     faults_ratios: tuple[float, float] | None
@@ -104,7 +108,8 @@ class Validation:
             return f"{self.workload}, replay against the recorded program: n/m ({self.why_not})"
         low, high = self.faults_ratios
         return (
-            f"{self.workload}, replay against the recorded program: peak {self.peak_ratio - 1:+.1%}"
+            f"{self.workload}, replay in {self.order} order against the recorded program: "
+            f"peak {self.peak_ratio - 1:+.1%}"
             f", page faults {low - 1:+.1%} to {high - 1:+.1%}"
         )
 
@@ -127,32 +132,42 @@ def validate(
     seconds: dict[str, list[float]] = {}
     with prepared(workload) as job:
         for repeat in range(repeats):
-            order = mallocs if repeat % 2 == 0 else tuple(reversed(mallocs))
-            for malloc in order:
+            for malloc in mallocs if repeat % 2 == 0 else tuple(reversed(mallocs)):
                 environment = _preloading(malloc)
                 seconds.setdefault(str(malloc), []).append(bare_seconds(job, environment))
                 peaks.setdefault(str(malloc), []).append(recorded_peak(job, environment))
-    replayed = compare(workload.trace_path, mallocs, repeats=repeats, mapped=True, progress=False)
-    events = workload.open().summary()["events"]
+    summary = workload.open().summary()
+    order = "exact" if summary["threads"] == 1 else "parallel"
+    timed = compare(workload.trace_path, mallocs, repeats=repeats, progress=False)
+    replayed = {str(malloc): _replayed_peak(workload, malloc, order, repeats) for malloc in mallocs}
     base = str(mallocs[0])
     base_peak = statistics.median(peaks[base])
-    base_replayed = float(replayed[mallocs[0]]["peak_footprint_bytes"])
     rows = []
     for malloc in mallocs:
         peak = statistics.median(peaks[str(malloc)])
-        run = replayed[malloc]
-        replayed_peak = float(run["peak_footprint_bytes"])
+        difference = replayed[str(malloc)] - replayed[base]
         rows.append(
             Row(
                 malloc=str(malloc),
                 real_peak_bytes=peak,
-                replayed_peak_bytes=replayed_peak,
+                replayed_peak_bytes=replayed[str(malloc)],
                 real_seconds=statistics.median(seconds[str(malloc)]),
-                replayed_seconds=_seconds(run, events),
-                off_ratio=((replayed_peak - base_replayed) - (peak - base_peak)) / base_peak,
+                replayed_seconds=_seconds(timed[malloc], summary["events"]),
+                off_ratio=(difference - (peak - base_peak)) / base_peak,
             )
         )
-    return Validation(workload.name, workload.is_deterministic, tuple(rows), *_fidelity(workload))
+    fidelity = _fidelity(workload, order)
+    return Validation(workload.name, workload.is_deterministic, order, tuple(rows), *fidelity)
+
+
+def _replayed_peak(workload: Workload, malloc: Allocator, order: str, repeats: int) -> float:
+    """The replay's peak; in parallel order it varies, and is the median of some."""
+    count = repeats if order == "parallel" else 1
+    runs = [
+        replay(workload.trace_path, malloc, measure=("timeline",), mapped=True, order=order)
+        for _ in range(count)
+    ]
+    return statistics.median(float(run["peak_footprint_bytes"]) for run in runs)
 
 
 def _seconds(row: MeasuredRow, events: int) -> float | None:
@@ -174,10 +189,13 @@ def _c_library() -> Path:
     return find_library("glibc", ("libc.so.6",), "it is part of the system")
 
 
-def _fidelity(workload: Workload) -> tuple[float | None, tuple[float, float] | None, str]:
+def _fidelity(
+    workload: Workload, order: str
+) -> tuple[float | None, tuple[float, float] | None, str]:
     """The replay under the malloc the program ran on, over what the recorder saw of it."""
     trace = workload.open()
-    run = replay(trace.path, _own_malloc(str(trace.metadata.get("allocator", ""))), mapped=True)
+    own = _own_malloc(str(trace.metadata.get("allocator", "")))
+    run = replay(trace.path, own, mapped=True, order=order)
     static_bytes = float(trace.metadata.get("static_anonymous_bytes") or 0)
     try:
         footprint = trace.footprint()

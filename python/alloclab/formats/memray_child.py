@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -54,8 +55,8 @@ def messages(path: Path) -> Iterator[Message]:
             stdout=subprocess.PIPE,
             stderr=errors,
         )
-        _limit(child.pid)
         try:
+            _limit(child.pid)
             yield from _checked(_Pipe(child))
         finally:
             child.kill()
@@ -65,8 +66,9 @@ def messages(path: Path) -> Iterator[Message]:
 
 
 def _limit(pid: int) -> None:
-    resource.prlimit(pid, resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
-    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        resource.prlimit(pid, resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
 
 def _checked(pipe: _Pipe) -> Iterator[Message]:

@@ -11,6 +11,7 @@ malloc keeps memory for each thread, which a replay on one thread does not see.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -104,13 +105,18 @@ class Validation:
 
     def fidelity(self) -> str:
         """Returns one line: the replay under its own malloc against what the recorder saw."""
-        if self.peak_ratio is None or self.faults_ratios is None:
+        if self.why_not:
             return f"{self.workload}, replay against the recorded program: n/m ({self.why_not})"
-        low, high = self.faults_ratios
+        peak = "n/m" if self.peak_ratio is None else f"{self.peak_ratio - 1:+.1%}"
+        faults = "n/m"
+        if self.faults_ratios is not None:
+            low, high = self.faults_ratios
+            faults = (
+                f"{low - 1:+.1%} to {high - 1:+.1%}" if high < math.inf else f"{low - 1:+.1%} up"
+            )
         return (
             f"{self.workload}, replay in {self.order} order against the recorded program: "
-            f"peak {self.peak_ratio - 1:+.1%}"
-            f", page faults {low - 1:+.1%} to {high - 1:+.1%}"
+            f"peak {peak}, page faults {faults}"
         )
 
 
@@ -201,10 +207,10 @@ def _fidelity(
         footprint = trace.footprint()
         recorded = judge(footprint, run, static_bytes=static_bytes).recorded_peak_bytes
         low, high = fault_bounds(footprint)
-        if recorded <= 0 or low <= 0:
-            return None, None, "the program took next to nothing"
+        peak_ratio = float(run["peak_footprint_bytes"]) / recorded if recorded > 0 else None
         faults = float(run["page_faults"])
-        return float(run["peak_footprint_bytes"]) / recorded, (faults / high, faults / low), ""
+        ratios = (faults / high, faults / low if low > 0 else math.inf) if high > 0 else None
+        return peak_ratio, ratios, ""
     except NotMeasured as reason:
         return None, None, str(reason)
 

@@ -160,6 +160,7 @@ def test_an_android_zip_holds_the_text_as_its_only_entry(
         assert name == "x.android.txt"
 
 
+@pytest.mark.slow
 def test_android_and_heaptrack_tell_all_that_the_summary_counts(
     workloads: Path, tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_file_cut_anywhere_is_refused_or_a_shorter_trace_that_says_so(
     check_every_truncation(foreign / name, "android", tmp_path)
 
 
+@pytest.mark.slow
 def test_what_was_exported_comes_back(workloads: Path, tmp_path: Path) -> None:
     original = al.open_trace(workloads / "lua.alloctrace")
     path = tmp_path / "lua.android.zip"

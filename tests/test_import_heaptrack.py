@@ -130,6 +130,7 @@ def test_a_real_file_adds_up_to_what_heaptrack_says_of_it(foreign: Path, tmp_pat
     assert summary["requested_live_bytes_at_end"] == 183_958
 
 
+@pytest.mark.slow
 def test_what_was_exported_for_heaptrack_comes_back(workloads: Path, tmp_path: Path) -> None:
     trace = al.open_trace(workloads / "freeciv.alloctrace")
     al.export_trace(trace, tmp_path / "game.heaptrack")

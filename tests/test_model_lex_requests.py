@@ -12,6 +12,8 @@ import pytest
 from support.model_trace import ModelTrace, Rows, record_model
 from support.models import build_model
 
+pytestmark = pytest.mark.slow  # compiles and records a program
+
 REQUESTS = 200
 SMALL = ("--requests", REQUESTS)
 VALUES = ("value/string", "value/record", "value/tuple", "value/list")

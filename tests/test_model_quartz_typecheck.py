@@ -18,6 +18,8 @@ from support.model_lifetimes import outlives_its_scope, tagged_below
 from support.model_trace import ModelTrace, Rows, record_model
 from support.models import build_model
 
+pytestmark = pytest.mark.slow  # compiles and records a program
+
 FUNCTIONS = 2140
 SMALL = ("--functions", 300)
 NODES = ["LET", "BLOCK", "EXPR_STMT", "RETURN", "IF", "FOR", "WHILE", "MATCH"]

@@ -17,6 +17,8 @@ from support.model_lifetimes import overlong_scratch, short_lived_durable, tagge
 from support.model_trace import ModelTrace, Rows, record_model
 from support.models import build_model
 
+pytestmark = pytest.mark.slow  # compiles and records a program
+
 MODULES = 4
 SMALL = ("--seed", 3, "--workers", 2, "--modules", MODULES, "--size", 12)
 STAGES = ["Specialize", "MonoRow", "Lift", "LambdaSolve", "executable MIR", "IR lowering"]

@@ -15,6 +15,8 @@ from alloclab.subsystems import preset_rows
 from support.model_trace import ModelTrace, Rows, record_model
 from support.models import build_model
 
+pytestmark = pytest.mark.slow  # compiles and records a program
+
 SCRIPTS = 12
 SMALL = ("--scripts", SCRIPTS)
 PARTS = {row.key: row for row in preset_rows("swiftlang")}

@@ -14,6 +14,8 @@ from support.model_trace import ModelTrace, Rows, record_model
 from support.models import build_model
 from support.object_graph import ObjectGraph
 
+pytestmark = pytest.mark.slow  # compiles and records a program
+
 FRAMES, THRESHOLD = 160, 30_000
 SMALL = ("--frames", FRAMES, "--nodes", 40, "--threshold", THRESHOLD)
 COLLECTED = tuple(

@@ -62,6 +62,7 @@ def test_verify_tells_a_sound_shelf_from_a_damaged_one(
     assert "not those that were shipped" in said
 
 
+@pytest.mark.slow
 def test_record_makes_it_again_within_a_thousandth(
     capsys: pytest.CaptureFixture[str], shelf: Path, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_record_makes_it_again_within_a_thousandth(
     assert len(al.open_trace(kept / f"{MODEL}.alloctrace")) > 100_000
 
 
+@pytest.mark.slow
 def test_record_writes_the_shelf_anew_and_measures_the_spread(
     capsys: pytest.CaptureFixture[str], shelf: Path
 ) -> None:
@@ -86,6 +88,7 @@ def test_record_writes_the_shelf_anew_and_measures_the_spread(
     assert run(capsys, "verify", "--folder", shelf)[0] == 0
 
 
+@pytest.mark.slow
 def test_validate_sets_the_program_beside_its_replay(
     capsys: pytest.CaptureFixture[str], shelf: Path, tmp_path: Path
 ) -> None:

@@ -79,7 +79,12 @@ class Validation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Returns the value as JSON has it; a bound that is unknown is null."""
+        document = asdict(self)
+        if self.faults_ratios is not None:
+            bounds = self.faults_ratios
+            document["faults_ratios"] = [each if each < math.inf else None for each in bounds]
+        return document
 
     def table(self) -> str:
         """Returns the rows as a Markdown table with a line of what glibc's replay comes to."""

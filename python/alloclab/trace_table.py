@@ -71,7 +71,7 @@ class TraceRow:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TraceTable:
     """Lines in the order they were asked for; prints as a table."""
 
@@ -95,7 +95,7 @@ class TraceTable:
             for row in cells
         )
 
-    __str__ = table
+    __str__ = __repr__ = table
 
     def _repr_html_(self) -> str:
         rows = [f"<tr>{''.join(f'<th>{heading}</th>' for heading in _HEADINGS)}</tr>"]

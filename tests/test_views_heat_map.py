@@ -63,6 +63,7 @@ def test_a_cell_has_the_ratio_and_the_figure() -> None:
     figure = plot_heat_map([compared("one", 2e6, 3e6), compared("two", 4e6, 1e6)])
     assert cell_words(figure, 0, 1) == ["1.50x", "3.00 MB"]
     assert cell_words(figure, 1, 1) == ["0.25x", "1.00 MB"]
+    assert figure.axes[0].get_title(loc="left") == f"{PEAK}: ratio to glibc, of one round"
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["one", "two"]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["glibc", "jemalloc"]
 
@@ -95,7 +96,9 @@ def test_an_interval_stands_below_the_figure_and_a_ratio_of_perhaps_one_is_marke
     assert cell_words(figure, 0, 0) == ["1.00x", "10.00", "9.00..12.00"]
     assert cell_words(figure, 0, 1) == ["~0.80x", "8.00", "7.50..11.00"]
     assert cell_words(figure, 0, 2) == ["0.50x", "5.00", "4.50..6.00"]
-    assert figure.axes[0].get_title(loc="left").startswith("ns_per_event: ratio to glibc")
+    assert figure.axes[0].get_title(loc="left") == (
+        "ns_per_event: ratio to glibc, median, 95 % interval"
+    )
 
 
 def test_an_interval_names_a_unit_once_where_both_ends_have_it() -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
 
 _CELL_INCHES, _FRAME_INCHES = (1.35, 0.62), (3.0, 1.0)
 _COLOUR_MAP = "RdBu_r"  # ColorBrewer's, which all eyesights tell apart; blue is less, red is more
-_WEAKEST_FACTOR, _STRONGEST_FACTOR = 1.25, 4.0  # the end of the scale, either way
+_LIMITS = (1.25, 1.5, 2.0, 3.0, 4.0)  # of the scale, either way: the least that holds all, or 4
 _MISSING_COLOUR, _NEUTRAL_COLOUR = (0.9, 0.9, 0.9, 1.0), (1.0, 1.0, 1.0, 1.0)
 _LEGIBLE_LUMINANCE = 0.45  # on darker cells words are white
 _RATIO_POINTS, _VALUE_POINTS, _INTERVAL_POINTS, _NOTE_POINTS = 10.0, 8.0, 7.0, 8.0
+_LINE_HEIGHT = 0.29  # of a cell's
 _NOTE_INCHES = 0.16
 _LETTERS_AN_INCH = 15
 
@@ -76,7 +76,7 @@ def plot_heat_map(
     axes.set_yticks(range(len(lines)), lines)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.set_title(_title(metric, baseline), fontsize=10, loc="left")
+    axes.set_title(_title(metric, baseline, cells), fontsize=10, loc="left")
     if notes:
         axes.set_xlabel("\n".join(notes), fontsize=_NOTE_POINTS, loc="left")
     _draw_scale(figure, axes, picture, limit, baseline)
@@ -89,13 +89,9 @@ def _note_letters(columns: int) -> int:
 
 def _limit(cells: Sequence[Sequence[Cell]]) -> float:
     """Returns the ratio at the end of the scale."""
-    away = [
-        abs(math.log(cell.ratio))
-        for line in cells
-        for cell in line
-        if cell.ratio and cell.ratio > 0
-    ]
-    return min(max([_WEAKEST_FACTOR, *map(math.exp, away)]), _STRONGEST_FACTOR)
+    ratios = [cell.ratio for line in cells for cell in line if cell.ratio and cell.ratio > 0]
+    farthest = max((max(ratio, 1 / ratio) for ratio in ratios), default=1.0)
+    return next((limit for limit in _LIMITS if farthest <= limit), _LIMITS[-1])
 
 
 def _draw(
@@ -138,15 +134,16 @@ def _write(
 ) -> None:
     """Writes up to three lines into a cell: the ratio, the figure, its interval."""
     if cell.value is None:
-        lines = [(0.0, f"n/m ({reasons.mark(cell.reason)})", _VALUE_POINTS)]
+        lines = [(f"n/m ({reasons.mark(cell.reason)})", _VALUE_POINTS)]
     else:
-        lines = [(0.0, _figure(metric, cell.value), _VALUE_POINTS)]
+        lines = [(_figure(metric, cell.value), _VALUE_POINTS)]
         if cell.ratio is not None:
             mark = "~" if cell.is_doubtful else ""
-            lines.append((-0.3, f"{mark}{cell.ratio:.2f}x", _RATIO_POINTS))
+            lines.insert(0, (f"{mark}{cell.ratio:.2f}x", _RATIO_POINTS))
         if cell.low is not None and cell.high is not None:
-            lines.append((0.28, _interval(metric, cell.low, cell.high), _INTERVAL_POINTS))
-    for shift, words, points in lines:
+            lines.append((_interval(metric, cell.low, cell.high), _INTERVAL_POINTS))
+    for place, (words, points) in enumerate(lines):
+        shift = _LINE_HEIGHT * (place - (len(lines) - 1) / 2)
         axes.text(x, y + shift, words, color=colour, fontsize=points, ha="center", va="center")
 
 
@@ -170,17 +167,20 @@ def _interval(metric: str, low: float, high: float) -> str:
     return f"{number if unit and last.endswith(f' {unit}') else first}..{last}"
 
 
-def _title(metric: str, baseline: str | None) -> str:
-    ratio = f"ratio to {baseline}, " if baseline is not None else ""
-    return f"{metric}: {ratio}median, 95 % interval"
+def _title(metric: str, baseline: str | None, cells: Sequence[Sequence[Cell]]) -> str:
+    parts = [] if baseline is None else [f"ratio to {baseline}"]
+    has_interval = any(cell.low is not None for line in cells for cell in line)
+    parts += ["median", "95 % interval"] if has_interval else ["of one round"]
+    return f"{metric}: {', '.join(parts)}"
 
 
 def _draw_scale(figure: Figure, axes: Axes, scale: Any, limit: float, baseline: str | None) -> None:
     if baseline is None:
         return
-    extend = "both" if limit == _STRONGEST_FACTOR else "neither"
+    extend = "both" if limit == _LIMITS[-1] else "neither"
     bar = figure.colorbar(scale, ax=axes, fraction=0.03, pad=0.02, aspect=40, extend=extend)
-    ticks = sorted({1 / limit, 1 / math.sqrt(limit), 1.0, math.sqrt(limit), limit})
+    above = [limit, 2.0] if limit > 2 else [limit]
+    ticks = sorted([1.0, *above, *(1 / tick for tick in above)])
     bar.set_ticks(ticks, labels=[f"{tick:.2f}x" for tick in ticks])
     bar.minorticks_off()
     bar.set_label(f"ratio to {baseline}")

@@ -12,7 +12,7 @@ cmake --preset fuzz
 cmake --build build/fuzz --target fuzzers --parallel "$jobs"
 mkdir -p build/fuzz/found
 for target in trace_reader trace_contents program_builder capture_reader seal plugin_table \
-    allocator_spec; do
+    allocator_spec import; do
     corpus=build/fuzz/corpus/$target
     mkdir -p "$corpus"
     seeds=cpp/fuzz/seeds/$target

@@ -32,3 +32,9 @@ def checkout() -> Path:
 def workloads() -> Path:
     """The folder of shipped recordings."""
     return ROOT / "workloads"
+
+
+@pytest.fixture(scope="session")
+def foreign() -> Path:
+    """The folder of small files in other tools' formats."""
+    return ROOT / "tests" / "foreign"

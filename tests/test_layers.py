@@ -17,6 +17,7 @@ CPP_ORDER = [
     {"trace"},
     {"record"},
     {"seal"},
+    {"import"},
     {"measure"},
     {"peers"},
     {"compose"},

@@ -9,6 +9,7 @@ void bind_trace(pybind11::module_& module);
 void bind_trace_builder(pybind11::module_& module);
 void bind_growth(pybind11::module_& module);
 void bind_seal(pybind11::module_& module);
+void bind_import(pybind11::module_& module);
 void bind_placement(pybind11::module_& module);
 void bind_alloc(pybind11::module_& module);
 void bind_alloc_numpy(pybind11::module_& module);

@@ -48,6 +48,7 @@ PYBIND11_MODULE(_core, module) {
     alloclab::bindings::bind_trace(module);
     alloclab::bindings::bind_trace_builder(module);
     alloclab::bindings::bind_seal(module);
+    alloclab::bindings::bind_import(module);
     alloclab::bindings::bind_placement(module);
     alloclab::bindings::bind_growth(module);
     alloclab::bindings::bind_alloc(module);

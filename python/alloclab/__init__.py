@@ -63,7 +63,7 @@ from alloclab.errors import (
     UsageError,
     WrongThread,
 )
-from alloclab.formats import ExportReport, export_trace
+from alloclab.formats import ExportReport, export_trace, import_trace
 from alloclab.gate import VerdictFailed, check
 from alloclab.growth import Growth, growth
 from alloclab.live import (
@@ -195,6 +195,7 @@ __all__ = [
     "export_trace",
     "gcc_plugin",
     "growth",
+    "import_trace",
     "live",
     "load_comparison",
     "load_ipython_extension",

@@ -284,6 +284,7 @@ TraceSummary TraceBuilder::finish(const Doubts& doubts, std::string_view metadat
     summary_.lost_events = doubts.lost_events;
     summary_.unknown_frees = doubts.unknown_frees;
     summary_.missed_frees = doubts.missed_frees;
+    summary_.inversions = doubts.inversions;
     summary_.unresolved_references = doubts.unresolved_references;
     summary_.is_complete = doubts.is_complete;
     summary_.open_scopes_at_end = open_scopes_;

@@ -16,6 +16,7 @@ from alloclab.cli import (
     diff,
     doctor,
     export,
+    import_,
     info,
     phases,
     record,
@@ -54,6 +55,7 @@ class Verb(Protocol):
 _VERBS: tuple[Verb, ...] = (
     record,
     seal,
+    import_,
     info,
     top,
     phases,

@@ -158,9 +158,9 @@ def _record(arguments: argparse.Namespace) -> int:
                 place / f"{each.name}{f'-{number}' if number else ''}.alloctrace"
                 for number in range(arguments.repeats)
             ]
-            level = SHIPPED_LEVEL if arguments.write else 6
             for path in paths:
-                record_workload(each, path, level=level)
+                is_shipped = arguments.write and path == paths[0]
+                record_workload(each, path, level=SHIPPED_LEVEL if is_shipped else 6)
             summaries = [open_trace(path).summary() for path in paths]
             rows = [differences(each, summary) for summary in summaries]
             if arguments.write:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alloclab.captures import seal
-from alloclab.errors import Error
+from alloclab.errors import Error, TraceError
 from alloclab.record import record
 from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
@@ -148,18 +148,22 @@ def verify(workload: Workload) -> list[str]:
     """
     if not workload.trace_path.is_file():
         return [f"{workload.trace_path.name} is missing"]
-    content = workload.trace_path.read_bytes()
     wrong = []
-    if hashlib.sha256(content).hexdigest() != workload.trace.get("sha256"):
+    digest = hashlib.sha256(workload.trace_path.read_bytes()).hexdigest()
+    if digest != workload.trace.get("sha256"):
         wrong.append("its bytes are not those that were shipped")
+    try:
+        return [*wrong, *_miscounted(workload)]
+    except TraceError as error:
+        return [*wrong, str(error)]
+
+
+def _miscounted(workload: Workload) -> Iterator[str]:
     trace = workload.open()
     summary = trace.summary()
     said = dict.fromkeys(summary, 0) | dict(workload.summary)
-    wrong += [
-        f"{name} is {summary[name]}, not {said[name]}"
-        for name in summary
-        if summary[name] != said[name]
-    ]
+    for name in summary:
+        if summary[name] != said[name]:
+            yield f"{name} is {summary[name]}, not {said[name]}"
     if sum(map(len, trace.chunks())) != summary["events"]:
-        wrong.append("its chunks do not add up to its events")
-    return wrong
+        yield "its chunks do not add up to its events"

@@ -21,6 +21,7 @@ public:
         std::uint64_t lost_events = 0;
         std::uint64_t unknown_frees = 0; // of blocks whose allocation was not seen: left out
         std::uint64_t missed_frees = 0;  // ends the source did not tell
+        std::uint64_t inversions = 0;    // ends it told after what came of them: put right
         std::uint64_t unresolved_references = 0;
         bool is_complete = true;
     };

@@ -167,6 +167,14 @@ def test_words_stay_inside_their_cells(tmp_path: Path) -> None:
     assert (tmp_path / "map.png").stat().st_size > 1000
 
 
+def test_names_and_reasons_are_words_and_no_formulas(tmp_path: Path) -> None:
+    name = "$\\nothing{$"
+    rows = [FakeRow(name, {PEAK: Measure(1e6)}), FakeRow("pool", problem=f"failed: {name}")]
+    figure = plot_heat_map([FakeComparison(f"{name}.alloctrace", rows, baseline=name)])
+    figure.savefig(tmp_path / "dollars.png")
+    assert figure.axes[0].get_yticklabels()[0].get_text() == name
+
+
 def test_what_cannot_be_set_side_by_side_is_refused() -> None:
     one, other = compared("one", 1e6), compared("other", 1e6)
     other.baseline = "pool"

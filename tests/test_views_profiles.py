@@ -60,7 +60,7 @@ def test_bands_stand_in_their_order_and_share_their_axes(tmp_path: Path) -> None
     shown = [profile_of(tmp_path, [8], 1, "first"), profile_of(tmp_path, [1 << 20], 0, "second")]
     figure = plot_profiles(shown)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == ["first\n1 blocks", "second\n1 blocks"]
+    assert names == ["first\n1 block", "second\n1 block"]
     places = figure.axes[0].get_yticks()
     assert places[0] == places[1] + 1
     assert {axes.get_ylim() for axes in figure.axes} == {(-0.1, 1.9)}
@@ -107,6 +107,14 @@ def test_an_empty_block_and_no_free_are_drawn_for_what_they_are(tmp_path: Path) 
     assert words_of(figure.axes[1]) == ["100.0 % never freed"]
     figure.savefig(tmp_path / "profiles.png")
     assert (tmp_path / "profiles.png").stat().st_size > 1000
+
+
+def test_a_name_is_words_and_no_formula(tmp_path: Path) -> None:
+    calls = Calls()
+    calls.allocate(8)
+    figure = plot_profiles([al.profile(calls.trace(tmp_path / "d.alloctrace", "$\\nothing{$"))])
+    figure.savefig(tmp_path / "dollars.png")
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "$\\nothing{$\n1 block"
 
 
 def test_no_profiles_are_refused() -> None:

@@ -72,13 +72,14 @@ def plot_heat_map(
     limit = _limit(cells)
     picture = _draw(axes, cells, limit, reasons, metric)
     short = short_labels(columns)
-    axes.set_xticks(range(len(columns)), [short.get(label, label) for label in columns])
-    axes.set_yticks(range(len(lines)), lines)
+    labels = [short.get(label, label) for label in columns]
+    axes.set_xticks(range(len(columns)), labels, parse_math=False)  # names may have dollars
+    axes.set_yticks(range(len(lines)), lines, parse_math=False)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.set_title(_title(metric, baseline, cells), fontsize=10, loc="left")
+    axes.set_title(_title(metric, baseline, cells), fontsize=10, loc="left", parse_math=False)
     if notes:
-        axes.set_xlabel("\n".join(notes), fontsize=_NOTE_POINTS, loc="left")
+        axes.set_xlabel("\n".join(notes), fontsize=_NOTE_POINTS, loc="left", parse_math=False)
     _draw_scale(figure, axes, picture, limit, baseline)
     return figure
 
@@ -183,4 +184,4 @@ def _draw_scale(figure: Figure, axes: Axes, scale: Any, limit: float, baseline: 
     ticks = sorted([1.0, *above, *(1 / tick for tick in above)])
     bar.set_ticks(ticks, labels=[f"{tick:.2f}x" for tick in ticks])
     bar.minorticks_off()
-    bar.set_label(f"ratio to {baseline}")
+    bar.set_label(f"ratio to {baseline}", parse_math=False)

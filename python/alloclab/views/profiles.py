@@ -67,12 +67,17 @@ def _draw_bands(axes: Axes, shown: Sequence[Profile]) -> None:
         if row % 2:
             axes.axhspan(base - 0.1, base + 0.9, color=_BAND_COLOUR, linewidth=0, zorder=0)
     axes.set_ylim(-0.1, len(shown) - 0.1)
-    names = [f"{each.name}\n{format_count(each.row.objects)} blocks" for each in shown]
-    axes.set_yticks([_base(shown, row) + _HIGH / 2 for row in range(len(shown))], names)
+    names = [f"{each.name}\n{_blocks(each.row.objects)}" for each in shown]
+    places = [_base(shown, row) + _HIGH / 2 for row in range(len(shown))]
+    axes.set_yticks(places, names, parse_math=False)  # a name may have dollars in it
     axes.tick_params(axis="y", length=0, labelsize=_FONT_POINTS + 1)
     axes.tick_params(axis="x", labelsize=_FONT_POINTS)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
+
+
+def _blocks(count: int) -> str:
+    return f"{format_count(count)} block{'' if count == 1 else 's'}"
 
 
 def _base(shown: Sequence[Profile], row: int) -> float:

@@ -193,7 +193,7 @@ class Heaptrack:
         self.resident: list[int] = []
         self.last_ms = 0
         self.heading: list[str] = []
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        *lines, strings, ips, _ = path.read_text(encoding="utf-8").split("\n")
         self.modes = Counter(line[:1] for line in lines)
         steps = []
         for line in lines:
@@ -202,6 +202,8 @@ class Heaptrack:
                 assert steps[-1][1] < len(self.infos), line
             else:
                 self._take(line[0], line[2:])
+        assert strings == f"# strings: {len(self.strings) - 1}"
+        assert ips == f"# ips: {len(self.ips) - 1}"
         self._count(np.array(steps, np.int64))
 
     def _take(self, mode: str, rest: str) -> None:

@@ -55,7 +55,8 @@ def test_a_file_is_known_by_its_first_bytes(foreign: Path, name: str, format: st
 
 
 def test_python_and_the_core_have_the_same_formats() -> None:
-    assert sorted(each.name for each in FORMATS) == sorted(_core.import_formats())
+    of_the_core = [each.name for each in FORMATS if each.read is None]
+    assert sorted(of_the_core) == sorted(_core.import_formats())
 
 
 @pytest.mark.parametrize(

@@ -462,3 +462,11 @@ def test_the_header_names_what_was_recorded(programs: Programs, tmp_path: Path) 
     assert header["arguments"] == [programs("churn"), "10"]
     assert header["image"] == programs("churn")
     assert struct.unpack_from("<8s", path.read_bytes())[0] == b"alloccap"
+
+
+def test_a_block_filled_after_it_was_asked_for_is_in_the_footprint(
+    programs: Programs, tmp_path: Path
+) -> None:
+    capture = record([programs("filled")], output=tmp_path, env=environment())
+    (trace,) = capture
+    assert trace.footprint()["anonymous_bytes"].max() >= 8 << 20

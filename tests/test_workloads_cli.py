@@ -107,12 +107,13 @@ def test_a_validation_fails_only_where_counts_repeat() -> None:
         Row("glibc", 100e6, 90e6, 2.0, 0.5, 0.0),
         Row("jemalloc", 120e6, 100e6, 1.5, None, -0.1),
     )
-    strict = Validation("one", True, rows, 1.01, None, ("no faults",))
-    loose = Validation("one", False, rows, None, None, ())
+    strict = Validation("one", True, rows, 1.01, (0.9, 1.2))
+    loose = Validation("one", False, rows, None, None, "no samples")
     assert not strict.is_close
     assert loose.is_close
     assert "| one | jemalloc | 120.00 MB | +20.00 MB | 100.00 MB | +10.00 MB | -10.0 % |" in (
         strict.table().replace("-10.0%", "-10.0 %")
     )
     assert "+0.50 s of 2.00 | n/m |" in strict.table()
-    assert "peak +1.0%, page faults n/m (no faults)" in strict.fidelity()
+    assert "peak +1.0%, page faults -10.0% to +20.0%" in strict.fidelity()
+    assert "n/m (no samples)" in loose.fidelity()

@@ -80,6 +80,12 @@ py::dict end(SharedImporter& self, bool is_cut) {
     }
     result["left_out"] = left_out;
     result["cannot_say"] = report.cannot_say;
+    py::dict told;
+    for (const auto& [name, text] : report.told) { // bytes of the input: not always UTF-8
+        told[py::str(name)] = py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
+            text.data(), static_cast<py::ssize_t>(text.size()), "backslashreplace"));
+    }
+    result["told"] = told;
     result["truncated_at"] = report.truncated_at;
     result["lost_events"] = report.lost_events;
     result["is_complete"] = report.is_complete;

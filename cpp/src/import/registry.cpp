@@ -14,9 +14,11 @@ struct Format {
 
 // New formats at the end: the fuzz target's seeds pick them by their place.
 constexpr Format formats[] = {
-    {"android", make_android_importer},     {"wee_alloc", make_wee_alloc_importer},
-    {"malloclab", make_malloclab_importer}, {"rmm", make_rmm_importer},
-    {"ltrace", make_ltrace_importer},       {"bpftrace", make_bpftrace_importer},
+    {"android", make_android_importer},         {"wee_alloc", make_wee_alloc_importer},
+    {"malloclab", make_malloclab_importer},     {"rmm", make_rmm_importer},
+    {"ltrace", make_ltrace_importer},           {"bpftrace", make_bpftrace_importer},
+    {"heaptrack", make_heaptrack_importer},     {"mtrace", make_mtrace_importer},
+    {"glibc-trace", make_glibc_trace_importer}, {"memtrace", make_memtrace_importer},
 };
 
 } // namespace

@@ -16,7 +16,8 @@ using namespace capture;
 namespace {
 
 // Footprints are taken every 8 to 64 blocks (of about a hundred events): more often while the
-// footprint moves by more than 1/256, and whenever that much was allocated in larger blocks.
+// footprint moves by more than 1/256, whenever that much was allocated in larger blocks, and before a
+// block of that size ends: it may have been filled since.
 constexpr std::uint32_t least_blocks = 8;
 constexpr std::uint32_t most_blocks = 64;
 constexpr std::uint64_t step_divisor = 256;
@@ -68,6 +69,11 @@ void note_allocated(std::size_t size) {
     lanes.unsampled_bytes += size;
     if (lanes.unsampled_bytes > step_bytes)
         lanes.is_sample_due = true;
+}
+
+void note_large_end(std::size_t size) {
+    if (size > step_bytes && is_recording() && !thread_lanes.is_doing_due)
+        sample_footprint();
 }
 
 void sample_footprint() {

@@ -55,8 +55,10 @@ void begin_large_block(void* p, std::size_t size) {
 // Before a large block may die. Returns its size, zero when it is not one.
 std::size_t end_large_block(void* p) {
     const std::size_t size = may_be_tracked(p) ? untrack_block(p) : 0;
-    if (size != 0)
+    if (size != 0) {
         append_touched(Code::touched_death, p, size);
+        note_large_end(size);
+    }
     return size;
 }
 

@@ -60,6 +60,8 @@ def import_trace(
     source = Source(path, allow_truncated=allow_truncated)
     start, pieces = _beginning(source.pieces())
     chosen = chosen or format_of(path, start)
+    if chosen.read is not None:
+        return chosen.read(path, output, allow_truncated=allow_truncated)
     return _import(source, pieces, chosen, output, allow_truncated)
 
 
@@ -115,6 +117,8 @@ def _metadata(path: Path, chosen: ImportFormat, report: dict[str, Any]) -> dict[
         "cannot_say": report["cannot_say"],
         "left_out": report["left_out"],
     }
+    if report["told"]:
+        origin["told"] = report["told"]
     if report["truncated_at"]:
         origin["truncated_at"] = report["truncated_at"]
     return {

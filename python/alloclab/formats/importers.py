@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The formats that can be imported. A format is a file in cpp/src/import/ and an entry here."""
+"""The formats that can be imported. A format is a file in cpp/src/import/ and an entry here;
+one that Python reads has its file here instead.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,20 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from alloclab.errors import UsageError
+from alloclab.formats import memray
+from alloclab.traces import Trace
 
 SNIFFED_BYTES = 4096
 Sniff = Callable[[bytes], bool]
+
+
+class Read(Protocol):
+    """Makes a trace of a file, all by itself."""
+
+    def __call__(self, path: Path, output: Path, *, allow_truncated: bool) -> Trace: ...
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class ImportFormat:
         sniff: whether a file may be one, from its first bytes (decompressed, at most
             `SNIFFED_BYTES`); it must say no to every other format's.
         cannot_say: what such a file never tells; an import says what it does not tell itself.
+        read: what reads it, where that is not the file in cpp/src/import/.
     """
 
     name: str
@@ -32,6 +44,7 @@ class ImportFormat:
     suffixes: tuple[str, ...]
     sniff: Sniff
     cannot_say: tuple[str, ...]
+    read: Read | None = None
 
 
 def first_line(pattern: bytes) -> Sniff:
@@ -96,6 +109,64 @@ FORMATS: tuple[ImportFormat, ...] = (
         suffixes=(".bpftrace", ".txt"),
         sniff=lambda start: re.search(rb"^alloclab-bpftrace \d", start, re.M) is not None,
         cannot_say=("call stacks", "which aligned call", "thread starts", "thread ends"),
+    ),
+    ImportFormat(
+        name="heaptrack",
+        description="KDE's heaptrack: interpreted and raw files",
+        suffixes=(".heaptrack", ".raw"),
+        sniff=first_line(rb"v [0-9a-f]+(?: [0-9a-f]+)?"),
+        cannot_say=(
+            "threads",
+            "calls",
+            "alignments",
+            "reallocations",
+            "failed calls",
+            "time between stamps",
+        ),
+    ),
+    ImportFormat(
+        name="mtrace",
+        description="the log of glibc's mtrace(3)",
+        suffixes=(".mtrace", ".log"),
+        sniff=first_line(rb"= Start"),
+        cannot_say=(
+            "threads",
+            "time",
+            "calls",
+            "alignments",
+            "free(NULL)",
+            "realloc(p, 0)",
+            "callers of the caller",
+        ),
+    ),
+    ImportFormat(
+        name="glibc-trace",
+        description="the binary trace of glibc-malloc-trace-utils",
+        suffixes=(".mtrace",),
+        sniff=lambda start: start[4:5] == b"\xff" and start[8:16] == b"\x34\x12" + bytes(6),
+        cannot_say=("time", "call stacks", "thread starts", "end"),
+    ),
+    ImportFormat(
+        name="memtrace",
+        description="OCaml's memtrace: sampled allocations",
+        suffixes=(".ctf",),
+        sniff=lambda start: start.startswith(b"\xc1\x1f\xfc\xc1"),
+        cannot_say=(
+            "what was not sampled",
+            "threads",
+            "calls",
+            "alignments",
+            "when a block died before its collection",
+            "end",
+        ),
+    ),
+    ImportFormat(
+        name="memray",
+        description="memray, of Python programs; needs alloclab[memray]",
+        suffixes=(".bin",),
+        sniff=memray.is_memray,
+        cannot_say=memray.CANNOT_SAY,
+        read=memray.import_memray,
     ),
 )
 

@@ -157,18 +157,34 @@ def _metric(run: Run, name: str) -> Figure:
         return reason
 
 
-def _recorded_faults(footprint: Columns) -> Figure:
-    """The program's anonymous faults: all of them, less those of files, known within bounds."""
+def fault_bounds(footprint: Columns) -> tuple[float, float]:
+    """Returns the least and the most anonymous page faults the program can have taken.
+
+    The kernel counts those of files too; of these only the pages that came in are known, and one
+    fault brings between one and sixteen.
+    """
     faults = np.asarray(footprint["page_faults"], dtype=np.float64)
     files = np.asarray(footprint["file_bytes"], dtype=np.float64)
     total = float(faults[-1] - faults[0])
-    file_pages = float(np.maximum(np.diff(files), 0.0).sum()) / PAGE_BYTES
-    high, low = total - file_pages / FAULT_AROUND_PAGES, total - file_pages
-    if high <= 0 or (high - max(low, 0.0)) > FAULTS_BOUND_RATIO * high:
+    file_pages = _file_pages(files)
+    return max(total - file_pages, 0.0), total - file_pages / FAULT_AROUND_PAGES
+
+
+def _file_pages(files: npt.NDArray[np.float64]) -> float:
+    return float(np.maximum(np.diff(files), 0.0).sum()) / PAGE_BYTES
+
+
+def _recorded_faults(footprint: Columns) -> Figure:
+    """The program's anonymous faults: all of them, less those of files, known within bounds."""
+    low, high = fault_bounds(footprint)
+    if high <= 0 or (high - low) > FAULTS_BOUND_RATIO * high:
+        faults = footprint["page_faults"]
+        pages = _file_pages(np.asarray(footprint["file_bytes"], dtype=np.float64))
         return NotMeasured(
-            f"{file_pages:,.0f} file pages came in meanwhile, against {total:,.0f} faults in all"
+            f"{pages:,.0f} file pages came in meanwhile, against "
+            f"{float(faults[-1]) - float(faults[0]):,.0f} faults in all"
         )
-    return Measure((high + max(low, 0.0)) / 2, (), max(low, 0.0), high)
+    return Measure((high + low) / 2, (), low, high)
 
 
 def _over(over: Figure, under: Figure) -> Figure:

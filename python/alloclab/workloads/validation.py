@@ -18,8 +18,8 @@ from alloclab.allocators import Allocator, Glibc, Jemalloc, Mimalloc, Tcmalloc
 from alloclab.allocators.find import find_library
 from alloclab.allocators.peers import Peer
 from alloclab.errors import Error, NotMeasured
-from alloclab.results.fidelity import judge
-from alloclab.results.measure import Measure
+from alloclab.replay import replay
+from alloclab.results.fidelity import fault_bounds, judge
 from alloclab.results.measure import Row as MeasuredRow
 from alloclab.sweep import compare
 from alloclab.units import format_bytes
@@ -53,16 +53,18 @@ class Row:
 class Validation:
     """All mallocs of one workload; the first row is glibc's, which the others are set against.
 
-    `peak_ratio` and `faults_ratio` are the replay's under glibc over the shipped recording's own;
-    faults are None, with `why_no_faults`, where they cannot be told apart from those of files.
+    `peak_ratio` and `faults_ratios` set the replay under the malloc that the program was recorded
+    on over what the recorder saw of the program itself: its peak above data, bss and stack, and the
+    bounds of its anonymous page faults, which the kernel counts together with those of files.
+    Either is None, with `why_not`, where the recording does not tell.
     """
 
     workload: str
     is_deterministic: bool
     rows: tuple[Row, ...]
     peak_ratio: float | None
-    faults_ratio: float | None
-    why_not: tuple[str, ...]
+    faults_ratios: tuple[float, float] | None
+    why_not: str = ""
 
     @property
     def is_close(self) -> bool:
@@ -97,13 +99,13 @@ class Validation:
         return "\n".join([*lines, self.fidelity()])
 
     def fidelity(self) -> str:
-        """Returns one line: the replay under glibc against the shipped recording's own figures."""
-        peak = "n/m" if self.peak_ratio is None else f"{self.peak_ratio - 1:+.1%}"
-        faults = "n/m" if self.faults_ratio is None else f"{self.faults_ratio - 1:+.1%}"
-        because = f" ({'; '.join(self.why_not)})" if self.why_not else ""
+        """Returns one line: the replay under its own malloc against what the recorder saw."""
+        if self.peak_ratio is None or self.faults_ratios is None:
+            return f"{self.workload}, replay against the recorded program: n/m ({self.why_not})"
+        low, high = self.faults_ratios
         return (
-            f"{self.workload}, replay under the malloc it was recorded on: peak {peak}, page faults"
-            f" {faults}{because}"
+            f"{self.workload}, replay against the recorded program: peak {self.peak_ratio - 1:+.1%}"
+            f", page faults {low - 1:+.1%} to {high - 1:+.1%}"
         )
 
 
@@ -172,28 +174,21 @@ def _c_library() -> Path:
     return find_library("glibc", ("libc.so.6",), "it is part of the system")
 
 
-def _fidelity(workload: Workload) -> tuple[float | None, float | None, tuple[str, ...]]:
+def _fidelity(workload: Workload) -> tuple[float | None, tuple[float, float] | None, str]:
     """The replay under the malloc the program ran on, over what the recorder saw of it."""
-    from alloclab.replay import replay
-
     trace = workload.open()
-    own = _own_malloc(str(trace.metadata.get("allocator", "")))
-    run = replay(trace.path, own, mapped=True)
-    why: list[str] = []
+    run = replay(trace.path, _own_malloc(str(trace.metadata.get("allocator", ""))), mapped=True)
+    static_bytes = float(trace.metadata.get("static_anonymous_bytes") or 0)
     try:
-        found = judge(
-            trace.footprint(), run, static_bytes=trace.metadata.get("static_anonymous_bytes", 0)
-        )
+        footprint = trace.footprint()
+        recorded = judge(footprint, run, static_bytes=static_bytes).recorded_peak_bytes
+        low, high = fault_bounds(footprint)
+        if recorded <= 0 or low <= 0:
+            return None, None, "the program took next to nothing"
+        faults = float(run["page_faults"])
+        return float(run["peak_footprint_bytes"]) / recorded, (faults / high, faults / low), ""
     except NotMeasured as reason:
-        return None, None, (str(reason),)
-    ratios: list[float | None] = []
-    for figure in (found.peak_ratio, found.faults_ratio):
-        if isinstance(figure, Measure):
-            ratios.append(figure.value)
-        else:
-            why.append(str(figure))
-            ratios.append(None)
-    return ratios[0], ratios[1], tuple(why)
+        return None, None, str(reason)
 
 
 def _own_malloc(library: str) -> Allocator:

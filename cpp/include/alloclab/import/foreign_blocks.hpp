@@ -53,6 +53,9 @@ public:
     void reallocate(std::uint64_t old_address, std::uint64_t new_address, std::uint64_t size,
                     const ForeignCaller& caller);
 
+    // Counts frees that a format itself found to be of nothing.
+    void count_unknown_frees(std::uint64_t count) { counts_.unknown_frees += count; }
+
     // A realloc whose begin and end the source tells apart, since other threads may be handed the
     // old address in between.
     struct Reallocation {

@@ -11,8 +11,12 @@ using ImporterMaker = std::unique_ptr<Importer>(const std::filesystem::path& tra
 
 ImporterMaker make_android_importer;
 ImporterMaker make_bpftrace_importer;
+ImporterMaker make_glibc_trace_importer;
+ImporterMaker make_heaptrack_importer;
 ImporterMaker make_ltrace_importer;
 ImporterMaker make_malloclab_importer;
+ImporterMaker make_memtrace_importer;
+ImporterMaker make_mtrace_importer;
 ImporterMaker make_rmm_importer;
 ImporterMaker make_wee_alloc_importer;
 

@@ -25,9 +25,11 @@ struct ImportOptions {
 struct ImportReport {
     std::map<std::string, std::uint64_t, std::less<>> left_out; // counts by what it was; none is 0
     std::vector<std::string> cannot_say; // "threads", "time", "end", ...: what the input lacks
-    std::string truncated_at;            // "line 12", "offset 4711"; empty: it did not break off
-    std::uint64_t lost_events = 0;       // that the input says are missing from it
-    bool is_complete = false;            // the input says that it is all there
+    // What it says of itself: "command", "sample_rate", ...
+    std::map<std::string, std::string, std::less<>> told;
+    std::string truncated_at;      // "line 12", "offset 4711"; empty: it did not break off
+    std::uint64_t lost_events = 0; // that the input says are missing from it
+    bool is_complete = false;      // the input says that it is all there
 };
 
 // Turns a foreign format, pushed in pieces of any size, into a trace. A format derives from it, or

@@ -13,6 +13,8 @@ namespace alloclab::record {
 void note_block(std::uint64_t ticks);
 // A block of some size was allocated.
 void note_allocated(std::size_t size);
+// A large block of some size is about to end.
+void note_large_end(std::size_t size);
 
 void do_what_is_due();
 

@@ -43,6 +43,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
             left_out.add_kinds(chunk, _TOLD)
             _count_left_out(chunk, left_out)
         file.write(b"c %x\n" % max(walk.stamp, trace.summary()["duration_ns"] // _STAMP_NS))
+        file.write(b"# strings: %d\n# ips: %d\n" % walk.stacks.counts)
     left_out.add("touched", len(trace.touched()["event"]))
     return told
 
@@ -69,7 +70,8 @@ class _Walk:
     def __init__(self, trace: Trace, page: int) -> None:
         self.stamp = 0
         self._page = page
-        self._infos = Infos(Stacks(trace.stacks()))
+        self.stacks = Stacks(trace.stacks())
+        self._infos = Infos(self.stacks)
         self._info_of = np.zeros(0, np.int64)
 
     def write(self, chunk: Chunk, file: BinaryIO) -> int:

@@ -38,6 +38,11 @@ class Stacks:
             self._of_site[site] = known
         return known
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many strings and addresses there are: what such a file ends with."""
+        return len(self._strings), len(self._places)
+
     def take_lines(self) -> bytes:
         """Returns the lines of what was new since the last call."""
         text = b"".join(self._lines)

@@ -38,7 +38,7 @@ class Concurrency:
             of null and those that failed included.
         threads: how many there were, those without calls included.
         most_alive: threads alive at once at most.
-        mean_alive: threads alive on average over the time of the trace.
+        mean_alive: on average over the time of the trace; `most_alive` where its clock stood still.
         freed_elsewhere_ratio: of the blocks freed, the share freed by another thread than allocated
             them; 0 where none was freed.
     """

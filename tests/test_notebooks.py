@@ -14,6 +14,7 @@ SMALL = {
     "01-first-comparison": "source = {small_program!r}\nrepeats = 2\n",
     "02-growth-and-sealing": "items = 2000\nrepeats = 1\nvectors = 20\n",
     "03-a-compiler-phase-by-phase": "source = {small_program!r}\n",
+    "04-what-programs-do": "repeats = 1\nis_small = True\n",
     # Row S34: a list of one size loses less to fragmentation than a malloc does.
     "05-allocator-gallery": "blocks = 1000\nnodes = 20_000\n",
 }

@@ -87,6 +87,7 @@ from alloclab.live import (
     numpy_allocator,
 )
 from alloclab.phases import Phases, phases
+from alloclab.profiles import Profile, profile
 from alloclab.record import record
 from alloclab.recording import Recording, recording
 from alloclab.replay import METRICS, Run, replay
@@ -94,6 +95,7 @@ from alloclab.simulate import Placement, njit_allocator, placement, simulate
 from alloclab.subsystems import Subsystems, subsystems
 from alloclab.sweep import Comparison, compare, load_comparison
 from alloclab.trace_builder import TraceBuilder
+from alloclab.trace_table import TraceRow, TraceTable, trace_table
 from alloclab.traces import Trace, open_trace
 from alloclab.traces_diff import TraceDiff, diff
 from alloclab.workloads import Workload, workload, workloads
@@ -146,6 +148,7 @@ __all__ = [
     "Plugin",
     "Pool",
     "Preload",
+    "Profile",
     "Quantizer",
     "Quarantine",
     "Recording",
@@ -172,6 +175,8 @@ __all__ = [
     "TraceBuilder",
     "TraceDiff",
     "TraceError",
+    "TraceRow",
+    "TraceTable",
     "Traced",
     "UnusedArena",
     "UsageError",
@@ -199,6 +204,7 @@ __all__ = [
     "open_trace",
     "phases",
     "placement",
+    "profile",
     "record",
     "recording",
     "replay",
@@ -206,6 +212,7 @@ __all__ = [
     "simulate",
     "subsystems",
     "textbook",
+    "trace_table",
     "workload",
     "workloads",
 ]

@@ -49,14 +49,10 @@ def lifetimes(objects: Mapping[str, npt.NDArray[Any]]) -> Lifetimes:
         NotMeasured: no block was freed.
     """
     is_block = np.asarray(objects["is_region"]) == 0
-    birth, death = objects["birth"][is_block], objects["death"][is_block]
-    is_freed = death >= 0
+    is_freed = objects["death"][is_block] >= 0
     if not is_freed.any():
         raise NotMeasured("no block was freed, so that nothing is known of lifetimes")
-    allocated = np.concatenate([[0], np.cumsum(objects["size"][is_block], dtype=np.int64)])
-    at_birth = allocated[1:][is_freed]  # itself included: what comes after it counts
-    at_death = allocated[np.searchsorted(birth, death[is_freed])]
-    lived = np.sort(at_death - at_birth)
+    lived = np.sort(lived_bytes(objects))
     elsewhere = objects["birth_thread"][is_block] != objects["death_thread"][is_block]
     median, p90, p99 = (
         int(lived[min(len(lived) - 1, int(len(lived) * share))]) for share in (0.5, 0.9, 0.99)
@@ -68,3 +64,18 @@ def lifetimes(objects: Mapping[str, npt.NDArray[Any]]) -> Lifetimes:
         never_freed_ratio=float(1 - is_freed.mean()),
         freed_elsewhere_ratio=float(elsewhere[is_freed].mean()),
     )
+
+
+def lived_bytes(objects: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    """Returns for each freed block, in the order of births, the bytes allocated while it lived.
+
+    The block itself does not count; mapped regions are left out; sizes are those first requested.
+    """
+    is_block = np.asarray(objects["is_region"]) == 0
+    birth, death = objects["birth"][is_block], objects["death"][is_block]
+    is_freed = death >= 0
+    allocated = np.concatenate([[0], np.cumsum(objects["size"][is_block], dtype=np.int64)])
+    at_birth = allocated[1:][is_freed]  # itself included: what comes after it counts
+    at_death = allocated[np.searchsorted(birth, death[is_freed])]
+    lived: npt.NDArray[np.int64] = at_death - at_birth
+    return lived

@@ -73,6 +73,17 @@ def test_ltrace_reads_what_its_options_put_in_front(foreign: Path, tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize("process", ["", "7 ", "[pid 7] "])
+def test_ltrace_adds_up_the_times_since_the_line_before(tmp_path: Path, process: str) -> None:
+    path = tmp_path / "relative.txt"
+    calls = ("0.000000 malloc(8) = 0x10", "0.100000 malloc(9) = 0x20", "0.250000 malloc(7) = 0x30")
+    path.write_text("".join(f"{process}{call}\n" for call in calls))
+
+    trace = al.import_trace(path, tmp_path / "t.alloctrace")
+
+    assert trace.summary()["duration_ns"] == 350_000_000
+
+
 def test_ltrace_counts_what_it_does_not_understand(tmp_path: Path) -> None:
     path = tmp_path / "mixed.txt"
     path.write_text(

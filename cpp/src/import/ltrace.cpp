@@ -71,11 +71,10 @@ private:
             if (!scan.number(pid) || !scan.take(']')) {
                 throw TraceError("there is no number after \"[pid \"");
             }
-        } else if (Scanner attempt = scan;
-                   !read_time(attempt) && attempt.number(pid) && attempt.spaces()) {
+        } else if (Scanner attempt = scan; attempt.number(pid) && attempt.spaces()) {
             scan = attempt;
         } else {
-            pid = 0;
+            pid = 0; // a time, whose first number goes on with a point or a colon
         }
         has_pids_ = has_pids_ || pid != 0;
         scan.spaces();

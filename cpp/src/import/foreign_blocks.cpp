@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t overtaking_limit_events = 256;
 
 constexpr std::uint64_t largest_size = (std::uint64_t{1} << 62) - 1; // TraceBuilder's
+constexpr std::uint64_t largest_alignment = std::uint64_t{1} << 47;  // the same
 
 std::uint64_t random_number() {
     std::random_device device;
@@ -94,6 +95,9 @@ void ForeignBlocks::allocate(std::uint64_t address, std::uint64_t size, std::uin
         .site = caller.site,
         .tag = caller.tag};
     if (alignment > 1 && call_has_alignment(event.code & 0x0f)) {
+        if (failed) {
+            alignment = told_alignment(alignment);
+        }
         event.alignment_log2 = static_cast<std::uint8_t>(std::bit_width(alignment - 1));
         counts_.rounded_alignments += !std::has_single_bit(alignment);
     }
@@ -123,6 +127,15 @@ std::uint64_t ForeignBlocks::told_size(std::uint64_t size) {
     }
     ++counts_.cut_sizes;
     return largest_size;
+}
+
+// The same for an alignment.
+std::uint64_t ForeignBlocks::told_alignment(std::uint64_t alignment) {
+    if (alignment <= largest_alignment) {
+        return alignment;
+    }
+    ++counts_.cut_alignments;
+    return largest_alignment;
 }
 
 void ForeignBlocks::allocate_failed(std::uint64_t size, std::uint64_t alignment,

@@ -28,6 +28,7 @@ const ImportReport& Importer::end(bool is_cut) {
     count("inversions", counts.inversions);
     count("rounded_alignments", counts.rounded_alignments);
     count("cut_sizes", counts.cut_sizes);
+    count("cut_alignments", counts.cut_alignments);
     report_.is_complete = report_.is_complete && report_.truncated_at.empty();
     return report_;
 }

@@ -134,6 +134,14 @@ TEST_F(ForeignBlocksTest, a_size_no_trace_can_say_is_cut_where_the_call_failed) 
                  TraceError);
 }
 
+TEST_F(ForeignBlocksTest, an_alignment_no_trace_can_say_is_cut_where_the_call_failed) {
+    blocks.allocate_failed(8, ~std::uint64_t{0}, AllocationCall::posix_memalign, first);
+    EXPECT_EQ(blocks.counts().cut_alignments, 1u);
+    EXPECT_EQ(blocks.counts().rounded_alignments, 0u);
+    EXPECT_THROW(blocks.allocate(0x10, 8, ~std::uint64_t{0}, AllocationCall::memalign, first),
+                 TraceError);
+}
+
 TEST_F(ForeignBlocksTest, addresses_that_fill_one_place_of_a_plain_map_are_told_apart) {
     constexpr std::uint64_t count = 1 << 16;
     for (std::uint64_t index = 1; index < count; ++index) {

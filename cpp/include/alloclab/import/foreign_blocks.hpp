@@ -32,6 +32,7 @@ public:
         std::uint64_t inversions = 0;            // of these, the frees that came a little later
         std::uint64_t rounded_alignments = 0;    // up, to a power of two
         std::uint64_t cut_sizes = 0;             // of failed calls: more than a trace can say
+        std::uint64_t cut_alignments = 0;        // the same
     };
 
     explicit ForeignBlocks(TraceBuilder& builder);
@@ -81,6 +82,7 @@ private:
     };
 
     std::uint64_t told_size(std::uint64_t size);
+    std::uint64_t told_alignment(std::uint64_t alignment);
     std::uint64_t key_of(std::uint64_t address) const;
     std::uint64_t write(EventKind kind, const ForeignCaller& caller, std::uint64_t object,
                         std::uint64_t size = 0);

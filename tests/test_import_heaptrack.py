@@ -242,3 +242,10 @@ def test_the_pieces_in_which_a_file_comes_do_not_matter(
     foreign: Path, tmp_path: Path, name: str
 ) -> None:
     check_every_piece_size(foreign / name, "heaptrack", tmp_path)
+
+
+def test_a_resident_size_beyond_all_numbers_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "huge.heaptrack"
+    path.write_text("v 10500 3\nX a\nI 1000 1000\nR ffffffffffffffff\n# strings: 0\n# ips: 0\n")
+    trace = al.import_trace(path)
+    assert "peak_resident_bytes" not in trace.metadata["origin"]["told"]

@@ -222,9 +222,9 @@ private:
             note_truncation(here(), "the input ends without the counts that end such a file");
         }
         report_.is_complete = is_end_seen_;
-        if (peak_resident_pages_ != 0 && page_bytes_ != 0) {
-            report_.told["peak_resident_bytes"] =
-                std::to_string(peak_resident_pages_ * page_bytes_);
+        if (std::uint64_t bytes = 0;
+            !__builtin_mul_overflow(peak_resident_pages_, page_bytes_, &bytes) && bytes != 0) {
+            report_.told["peak_resident_bytes"] = std::to_string(bytes);
         }
         if (is_raw_ && !tables_.program().empty()) {
             report_.told["program"] = tables_.program();

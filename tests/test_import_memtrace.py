@@ -140,6 +140,10 @@ def test_the_packets_of_two_domains_are_put_in_the_order_of_their_times(tmp_path
         (info() + packet([event(117, 1, b"")]), "no event has the number 117"),
         (info() + packet([short(2000, 1, 0)], ids=(0, 1)), "an event is not within the time"),
         (
+            info() + packet([short(1 << 62, 1, 0)], begin=1 << 62, end=1 << 63, ids=(0, 1)),
+            "earlier than the beginning or later than can be",
+        ),
+        (
             info() + packet([collect(5, 0), collect(4, 0)]),
             "an event is earlier than the one before",
         ),

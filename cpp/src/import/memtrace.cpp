@@ -39,6 +39,8 @@ using memtrace::Stacks;
 constexpr std::uint16_t no_bucket = 0xffff;
 constexpr std::size_t most_domains = 1024; // each has a cache of its own
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 48;
+constexpr std::uint64_t ns_per_us = 1000;
+constexpr std::uint64_t most_us = (std::uint64_t{1} << 62) / ns_per_us;
 
 constexpr unsigned trace_info = 0, location = 1, allocation = 2, promotion = 3, collection = 4;
 constexpr unsigned short_allocation = 100; // and the length
@@ -131,8 +133,8 @@ private:
 
     EventHead event_head(Bytes& bytes, const Header& header) const {
         EventHead head = read_event_head(bytes, header);
-        if (head.time_us < *start_us_) {
-            throw TraceError("an event is earlier than the beginning");
+        if (head.time_us < *start_us_ || head.time_us - *start_us_ > most_us) {
+            throw TraceError("an event is earlier than the beginning or later than can be");
         }
         head.time_us -= *start_us_;
         return head;
@@ -226,7 +228,7 @@ private:
                          .size = sample.size,
                          .site = sample.site,
                          .tag = tags_[sample.source]},
-                        sample.time_us * 1000);
+                        sample.time_us * ns_per_us);
         if (const auto early = early_ends_.find(sample.id); early != early_ends_.end()) {
             leave_out("ends_moved_behind_their_beginning");
             const Sample end = early->second;
@@ -249,7 +251,7 @@ private:
         builder_.append({.code = static_cast<std::uint8_t>(EventKind::free),
                          .thread = threads_.number_of(sample.domain),
                          .object = object},
-                        sample.time_us * 1000);
+                        sample.time_us * ns_per_us);
     }
 
     void end_input(bool is_cut) override {

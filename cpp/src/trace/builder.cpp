@@ -11,23 +11,8 @@ namespace {
 
 constexpr std::uint32_t max_threads = 1u << 20; // readers size tables by them
 constexpr std::uint8_t max_alignment_log2 = 47;
-constexpr std::uint64_t max_size = std::uint64_t{1} << 62; // sums of sizes stay below 2^64
-
-bool names_something(const StackTable& table, std::size_t names) {
-    const auto is_name = [names](std::uint32_t name) {
-        return name == StackFrame::unknown || name < names;
-    };
-    for (std::size_t node = 0; node < table.nodes.size(); ++node) {
-        if (table.nodes[node].parent > node || table.nodes[node].frame >= table.frames.size()) {
-            return false;
-        }
-    }
-    return std::all_of(table.stacks.begin(), table.stacks.end(),
-                       [&](std::uint32_t node) { return node < table.nodes.size(); }) &&
-           std::all_of(table.frames.begin(), table.frames.end(), [&](const StackFrame& frame) {
-               return is_name(frame.function) && is_name(frame.file) && is_name(frame.module);
-           });
-}
+constexpr std::uint64_t max_size = std::uint64_t{1} << 62;
+constexpr std::uint64_t max_total = std::uint64_t{1} << 63; // readers sum sizes as signed numbers
 
 } // namespace
 
@@ -61,6 +46,7 @@ void TraceBuilder::check(const Event& event) const {
     }
     check_operands(event);
     check_values(event);
+    check_totals(event);
 }
 
 void TraceBuilder::check_alive(std::uint64_t object, State state) const {
@@ -144,6 +130,28 @@ void TraceBuilder::check_values(const Event& event) const {
         return check_live_block_or_null(event.values[0]);
     default:
         return;
+    }
+}
+
+void TraceBuilder::check_totals(const Event& event) const {
+    std::uint64_t before = 0;
+    switch (kind_of(event.code)) {
+    case EventKind::allocate:
+    case EventKind::reallocate:
+        before = summary_.requested_total_bytes;
+        break;
+    case EventKind::map:
+    case EventKind::map_reserved:
+        before = mapped_live_bytes_;
+        break;
+    case EventKind::remap:
+        before = mapped_live_bytes_ - objects_[event.object].size;
+        break;
+    default:
+        return;
+    }
+    if (event.size >= max_total - before) {
+        fail("with " + std::to_string(event.size) + " bytes more all sizes are too much together");
     }
 }
 
@@ -255,31 +263,14 @@ void TraceBuilder::count_marker(const Event& event) {
     }
 }
 
-void TraceBuilder::set_stacks(StackTable stacks) {
-    if (!names_something(stacks, writer_.names())) {
-        throw Error("call stacks: a stack, a frame or a name does not exist");
-    }
-    summary_.sites = stacks.stacks.size();
-    writer_.set_stacks(std::move(stacks));
-}
-
-void TraceBuilder::set_touched(std::vector<Touched> rows) {
-    std::uint64_t before = 0;
-    for (const Touched& row : rows) {
-        if (row.event < before) {
-            throw Error("touched rows: event " + std::to_string(row.event) + " after " +
-                        std::to_string(before));
-        }
-        before = row.event;
-    }
-    summary_.has_touched = !rows.empty();
-    writer_.set_touched(std::move(rows));
-}
-
 TraceSummary TraceBuilder::finish(const Doubts& doubts, std::string_view metadata_json) {
     if (highest_site_ > summary_.sites) {
         throw TraceError("an event names call stack " + std::to_string(highest_site_) + " of " +
                          std::to_string(summary_.sites));
+    }
+    if (touched_events_ > events()) {
+        throw TraceError("a touched row names event " + std::to_string(touched_events_ - 1) +
+                         " of " + std::to_string(events()));
     }
     summary_.lost_events = doubts.lost_events;
     summary_.unknown_frees = doubts.unknown_frees;

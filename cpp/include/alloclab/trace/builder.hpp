@@ -43,7 +43,8 @@ public:
     // Throws: Error when StackTable's invariant does not hold or a name is not interned.
     void set_stacks(StackTable stacks);
 
-    // Rows of the touched table in order of their events. Throws: Error when they are not.
+    // Rows of the touched table in order of their events, which may come after them.
+    // Throws: Error when they are not in order, or one has more pages resident than it has.
     void set_touched(std::vector<Touched> rows);
 
     std::uint64_t events() const { return writer_.events(); }
@@ -53,7 +54,8 @@ public:
     std::uint64_t size_of(std::uint64_t object) const { return objects_[object].size; }
 
     // Ends the trace and gives the file its name. Returns the whole summary.
-    // Throws: TraceError when an event names a call stack that is not there; SystemError.
+    // Throws: TraceError when an event names a call stack that is not there, or a touched row an
+    // event; SystemError.
     TraceSummary finish(const Doubts& doubts, std::string_view metadata_json);
 
 private:
@@ -72,6 +74,7 @@ private:
     void check(const Event& event) const;
     void check_operands(const Event& event) const;
     void check_values(const Event& event) const;
+    void check_totals(const Event& event) const;
     void check_alive(std::uint64_t object, State state) const;
     void check_live_block_or_null(std::uint64_t object_plus_one) const;
     void count(const Event& event);
@@ -90,6 +93,7 @@ private:
     std::uint64_t live_objects_ = 0;
     std::uint64_t requested_live_bytes_ = 0;
     std::uint64_t mapped_live_bytes_ = 0;
+    std::uint64_t touched_events_ = 0; // what the last touched row needs at least
     std::uint64_t time_ns_ = 0;
 };
 

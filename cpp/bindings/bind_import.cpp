@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "bindings.hpp"
+#include "summary_dict.hpp"
 
 #include <alloclab/base/error.hpp>
 #include <alloclab/import/importer.hpp>
 #include <alloclab/import/zstd_stream.hpp>
-#include <alloclab/trace/summary_fields.hpp>
 
 #include <pybind11/stl.h>
 
@@ -96,9 +96,7 @@ py::dict finish(SharedImporter& self, const std::string& metadata_json) {
     const TraceSummary summary =
         self.change([&](Importer& importer) { return importer.finish(metadata_json); });
     self.give_up();
-    py::dict result;
-    for_each_field(summary, [&](const char* name, std::uint64_t value) { result[name] = value; });
-    return result;
+    return dict_of(summary);
 }
 
 py::bytes take(ZstdStream& self) {

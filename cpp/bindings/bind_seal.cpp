@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "bindings.hpp"
 #include "numpy.hpp"
+#include "summary_dict.hpp"
 
 #include <alloclab/seal/capture_reader.hpp>
 #include <alloclab/seal/seal.hpp>
-#include <alloclab/trace/summary_fields.hpp>
 
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
@@ -159,9 +159,7 @@ py::dict seal(const std::string& capture, const std::string& trace, int level,
         const py::gil_scoped_release release;
         summary = seal_capture(capture, trace, options);
     }
-    py::dict result;
-    for_each_field(summary, [&](const char* name, std::uint64_t value) { result[name] = value; });
-    return result;
+    return dict_of(summary);
 }
 
 } // namespace

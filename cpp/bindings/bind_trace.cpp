@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "bindings.hpp"
 #include "numpy.hpp"
+#include "summary_dict.hpp"
 
 #include <alloclab/base/error.hpp>
 #include <alloclab/trace/reader.hpp>
 #include <alloclab/trace/scopes.hpp>
-#include <alloclab/trace/summary_fields.hpp>
 #include <alloclab/trace/tables.hpp>
 
 #include <pybind11/stl.h>
@@ -36,10 +36,7 @@ private:
 };
 
 py::dict summary(const SharedReader& self) {
-    py::dict result;
-    for_each_field(self.reader().summary(),
-                   [&](const char* name, std::uint64_t value) { result[name] = value; });
-    return result;
+    return dict_of(self.reader().summary());
 }
 
 void check_index(const SharedReader& self, std::size_t index) {

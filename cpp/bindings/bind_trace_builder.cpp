@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "bindings.hpp"
 #include "numpy.hpp"
+#include "summary_dict.hpp"
 
 #include <alloclab/base/error.hpp>
 #include <alloclab/trace/builder.hpp>
-#include <alloclab/trace/summary_fields.hpp>
 
 #include <pybind11/stl.h>
 
 #include <bit>
+#include <limits>
 #include <mutex>
 #include <optional>
 
@@ -140,9 +141,13 @@ template <class T> std::vector<T> column_of(const py::dict& columns, const char*
 
 // The columns of TraceReader.stacks(), as they came or made anew.
 void set_stacks(SharedBuilder& self, const py::dict& columns) {
-    const auto name_of = [](std::int64_t name) {
-        return name < 0 ? StackFrame::unknown : static_cast<std::uint32_t>(name);
+    const auto plus_one = [](std::int64_t number) {
+        if (number < -1 || number >= std::numeric_limits<std::uint32_t>::max()) {
+            throw Error("call stacks: there is no " + std::to_string(number));
+        }
+        return static_cast<std::uint32_t>(number + 1);
     };
+    const auto name_of = [&](std::int64_t name) { return plus_one(name) - 1; }; // unknown: -1
     StackTable table;
     table.stacks = column_of<std::uint32_t>(columns, "stack");
     const auto parent = column_of<std::int64_t>(columns, "parent");
@@ -159,7 +164,7 @@ void set_stacks(SharedBuilder& self, const py::dict& columns) {
         throw Error("call stacks: columns of one table differ in length");
     }
     for (std::size_t node = 0; node < parent.size(); ++node) {
-        table.nodes.push_back({static_cast<std::uint32_t>(parent[node] + 1), frame[node]});
+        table.nodes.push_back({plus_one(parent[node]), frame[node]});
     }
     for (std::size_t row = 0; row < function.size(); ++row) {
         table.frames.push_back({name_of(function[row]), name_of(file[row]), name_of(module[row]),
@@ -201,9 +206,7 @@ py::dict finish(SharedBuilder& self, const std::string& metadata_json, bool is_c
                               metadata_json);
     });
     self.give_up();
-    py::dict result;
-    for_each_field(summary, [&](const char* name, std::uint64_t value) { result[name] = value; });
-    return result;
+    return dict_of(summary);
 }
 
 } // namespace

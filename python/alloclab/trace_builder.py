@@ -14,9 +14,39 @@ import numpy as np
 import numpy.typing as npt
 
 from alloclab import _core
+from alloclab.errors import UsageError
 from alloclab.traces import Trace
 
 Origin = Mapping[str, Any]
+_EVENT_COLUMNS: Mapping[str, type[np.integer[Any]]] = {
+    "call": np.uint8,
+    "thread": np.uint32,
+    "object": np.uint64,
+    "size": np.uint64,
+    "alignment": np.uint64,
+    "time_ns": np.uint64,
+    "value": np.uint64,
+    "site": np.uint32,
+    "tag": np.uint32,
+}
+_STACK_COLUMNS: Mapping[str, type[np.integer[Any]]] = {
+    "stack": np.uint32,
+    "parent": np.int64,
+    "frame": np.uint32,
+    "function": np.int64,
+    "file": np.int64,
+    "module": np.int64,
+    "line": np.uint32,
+    "offset": np.uint64,
+    "is_inlined": np.uint8,
+}
+_TOUCHED_COLUMNS: Mapping[str, type[np.integer[Any]]] = {
+    "event": np.int64,
+    "pages": np.int64,
+    "resident_at_birth": np.int64,
+    "resident_at_death": np.int64,
+    "is_prefix": np.uint8,
+}
 
 
 class TraceBuilder:
@@ -89,22 +119,26 @@ class TraceBuilder:
         Raises:
             TraceError: "event N: ..." where a row cannot follow those before; what came before it
                 in the call is appended.
+            UsageError: a column holds what is no whole number, or one it has no room for.
         """
-
-        def column(values: npt.ArrayLike | None, dtype: type) -> npt.NDArray[Any] | None:
-            return None if values is None else np.ascontiguousarray(values, dtype)
-
+        given = {
+            "call": call,
+            "thread": thread,
+            "object": object,
+            "size": size,
+            "alignment": alignment,
+            "time_ns": time_ns,
+            "value": value,
+            "site": site,
+            "tag": tag,
+        }
         self._core.append(
-            kind=np.ascontiguousarray(kind, np.uint8),
-            call=column(call, np.uint8),
-            thread=column(thread, np.uint32),
-            object=column(object, np.uint64),
-            size=column(size, np.uint64),
-            alignment=column(alignment, np.uint64),
-            time_ns=column(time_ns, np.uint64),
-            value=column(value, np.uint64),
-            site=column(site, np.uint32),
-            tag=column(tag, np.uint32),
+            kind=_column("kind", kind, np.uint8),
+            **{
+                name: _column(name, values, _EVENT_COLUMNS[name])
+                for name, values in given.items()
+                if values is not None
+            },
         )
 
     def set_stacks(self, columns: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -112,12 +146,21 @@ class TraceBuilder:
 
         `stack`: the innermost node of each; of nodes `parent` (or -1) and `frame`; of frames
         `function`, `file`, `module` (names, or -1), `line`, `offset`, `is_inlined`.
+
+        Raises:
+            Error: a stack, a frame or a name does not exist.
+            UsageError: a column is missing, or holds what it cannot.
         """
-        self._core.set_stacks(dict(columns))
+        self._core.set_stacks(_columns(columns, _STACK_COLUMNS))
 
     def set_touched(self, columns: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Takes how much of each large block was touched, as `Trace.touched()` gives it."""
-        self._core.set_touched(dict(columns))
+        """Takes how much of each large block was touched, as `Trace.touched()` gives it.
+
+        Raises:
+            Error: the rows are not in order of their events, or one makes no sense.
+            UsageError: a column is missing, or holds what it cannot.
+        """
+        self._core.set_touched(_columns(columns, _TOUCHED_COLUMNS))
 
     def finish(
         self,
@@ -138,6 +181,9 @@ class TraceBuilder:
             missed_frees: blocks whose end the source did not tell.
             unresolved_references: references left out, as an end of theirs is unknown.
             metadata: more than what every trace says.
+
+        Raises:
+            TraceError: an event names a call stack, or a touched row an event, that there is not.
         """
         said = {
             "image": self._image,
@@ -181,3 +227,34 @@ def write_events(
         for columns in events:
             builder.append(**columns)
         return builder.finish()
+
+
+def _columns(
+    columns: Mapping[str, npt.ArrayLike], types: Mapping[str, type[np.integer[Any]]]
+) -> dict[str, npt.NDArray[Any]]:
+    for name in types:
+        if name not in columns:
+            raise UsageError(f"the column {name} is missing")
+    return {name: _column(name, columns[name], dtype) for name, dtype in types.items()}
+
+
+def _column(
+    name: str, values: npt.ArrayLike, dtype: type[np.integer[Any]]
+) -> npt.NDArray[np.integer[Any]]:
+    """Returns numbers as a column, every one as it is: NumPy alone would cut what does not fit."""
+    try:
+        numbers = np.asarray(values)
+        if numbers.dtype.kind not in "bui":  # as uint64 beside int64 is: it becomes a float
+            numbers = np.asarray(values, np.object_)
+    except ValueError as error:
+        raise UsageError(f"the column {name}: {error}") from None
+    if numbers.dtype == np.object_ and not all(
+        isinstance(each, int | np.integer) for each in numbers.flat
+    ):
+        raise UsageError(f"the column {name} holds what is no whole number")
+    limits = np.iinfo(dtype)
+    if numbers.dtype != dtype and numbers.size:
+        for extreme in (int(numbers.min()), int(numbers.max())):
+            if not limits.min <= extreme <= limits.max:
+                raise UsageError(f"the column {name} has no room for {extreme}")
+    return np.ascontiguousarray(numbers, dtype)

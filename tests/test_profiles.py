@@ -44,6 +44,13 @@ def test_of_nothing_there_is_no_distribution() -> None:
         distribution(np.array([0, 0]), is_weighted=True)
 
 
+def test_the_largest_block_that_a_trace_can_say_has_a_class(tmp_path: Path) -> None:
+    calls = Calls()
+    calls.allocate((1 << 62) - 1)
+    found = al.profile(calls.trace(tmp_path / "large.alloctrace"))
+    assert [each.most_bytes for each in found.classes] == [1 << 62]
+
+
 def test_sizes_are_told_by_blocks_and_by_bytes(tmp_path: Path) -> None:
     calls = Calls()
     for size in (8, 8, 9, 16, 4000):

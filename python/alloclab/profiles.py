@@ -24,7 +24,7 @@ from alloclab.traces import Chunk
 from alloclab.units import exact_bytes, format_bytes, format_count, format_ratio
 
 Columns = Mapping[str, npt.NDArray[Any]]
-_CLASS_LIMITS = np.array([0, *(1 << power for power in range(48))], np.int64)
+_CLASS_LIMITS = np.array([0, *(1 << power for power in range(63))], np.int64)  # no size is larger
 
 
 class ProfiledTrace(Protocol):

@@ -14,6 +14,7 @@ import alloclab as al
 from alloclab.formats.export.perfetto import _crossing, _order
 from alloclab.traces import Trace
 from support.exported import Recordings, recordings
+from support.made_traces import Calls
 
 __all__ = ["recordings"]
 
@@ -170,3 +171,11 @@ def test_metadata_that_is_no_json_number_becomes_text(value: str) -> None:
         metadata = json.loads(f'{{"load": {value}}}')
 
     assert json.loads(metadata_json(Odd())) == {"load": value}  # type: ignore[arg-type]
+
+
+def test_more_samples_than_events_take_no_more_memory(tmp_path: Path) -> None:
+    calls = Calls()
+    calls.free(calls.allocate(8))
+    trace = calls.trace(tmp_path / "t.alloctrace")
+    document, _ = exported(trace, tmp_path / "all.json", samples=10**12)
+    assert document == exported(trace, tmp_path / "three.json", samples=3)[0]

@@ -26,7 +26,8 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
     """Writes scopes, marks and counters; returns how many events of the trace they tell."""
     writer = _Writer(trace)
     counted = _Counted(trace, left_out)
-    cuts = np.linspace(0, len(trace), options["samples"], dtype=np.int64)
+    samples = min(options["samples"], len(trace) + 1)  # there are no more places to look at
+    cuts = np.linspace(0, len(trace), samples, dtype=np.int64)
     peak = trace.summary()["peak_requested_event"] + 1
     live = live_bytes(counted, len(trace), np.append(cuts, peak))
     left_out.add("touched", len(trace.touched()["event"]))
@@ -36,7 +37,7 @@ def write(trace: Trace, output: Output, options: Mapping[str, Any], left_out: Le
         writer.slices(last_ns),
         writer.marks(),
         writer.counters(live),
-        writer.footprints(counted.footprint_times, options["samples"]),
+        writer.footprints(counted.footprint_times, samples),
     ]
     other = {"metadata": json.loads(metadata_json(trace)), "summary": trace.summary()}
     with output.opened() as file:

@@ -114,6 +114,20 @@ def test_a_record_that_cannot_be_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_munmap_of_nothing_changes_no_region(tmp_path: Path) -> None:
+    trace = write_records(
+        tmp_path / "t.alloctrace",
+        [(0x10000, 0x2000, 1, 0, MMAP), (0x11000, 0, 1, 0, MUNMAP)],
+    )
+    assert events_of(trace) == [("map", 0, 0, 0x2000, 0)]
+    assert trace.metadata["counts"] == {"unknown_unmaps": 1}
+
+
+def test_a_mapping_without_bytes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no bytes"):
+        write_records(tmp_path / "t.alloctrace", [(0x10000, 0, 1, 0, MMAP)])
+
+
 def recorded(folder: Path, *options: str, program: str = PROGRAM) -> Path:
     pytest.importorskip("memray")
     script = folder / "program.py"

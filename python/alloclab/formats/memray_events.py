@@ -128,6 +128,8 @@ class EventWriter:
         self._builder.append(kind=[kind], thread=[thread], object=[object], size=[size])
 
     def _map(self, address: int, size: int, thread: int) -> None:
+        if size == 0:
+            raise ValueError("a mapping has no bytes")
         if self._cut_out(address, size, thread):
             self.counts["replaced_mappings"] += 1
         self._regions.add(address, size, self._objects)
@@ -140,6 +142,8 @@ class EventWriter:
 
     def _cut_out(self, begin: int, size: int, thread: int) -> bool:
         """Unmaps what is mapped in a range; returns whether there was anything."""
+        if size == 0:  # a call that the system refuses, and memray tells nonetheless
+            return False
         end = begin + size
         found = self._regions.take(begin, end)
         for start, length, whole in found:

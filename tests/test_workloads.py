@@ -9,9 +9,10 @@ import pytest
 
 import alloclab as al
 from alloclab.workloads.description import read_workload
-from alloclab.workloads.recording import Difference, differences, trace_of, verify
+from alloclab.workloads.recording import Difference, differences, ship, trace_of, verify
 from alloclab.workloads.running import check_packages, missing_packages, prepared
 from support.fake_trace import FakeTrace
+from support.made_traces import Calls
 
 SHELF = Path(__file__).resolve().parents[1] / "workloads"
 NAMES = [path.stem for path in sorted(SHELF.glob("*.toml"))]
@@ -191,6 +192,22 @@ def test_counts_made_again_may_be_off_by_a_thousandth_or_by_twice_what_was_measu
         False,
         True,
     ]
+
+
+def test_a_recording_shipped_alone_keeps_the_spread_that_was_measured(tmp_path: Path) -> None:
+    calls = Calls()
+    for _ in range(4):
+        calls.allocate(8)
+    trace = calls.trace(tmp_path / "new.alloctrace")
+    path = described(tmp_path)
+    ship(read_workload(path), trace.path, [trace.summary() | {"allocations": 5}])
+    measured = read_workload(path).spread
+    assert measured["allocations"] == 0.25  # one of four
+
+    ship(read_workload(path), trace.path, [])
+
+    assert read_workload(path).spread == measured
+    assert verify(read_workload(path)) == []
 
 
 def test_the_longest_of_a_program_that_starts_itself_again_is_its_trace(tmp_path: Path) -> None:

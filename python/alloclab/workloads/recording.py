@@ -112,7 +112,8 @@ def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
     Args:
         workload: where it belongs.
         trace: sealed at `SHIPPED_LEVEL`.
-        others: summaries of further recordings, from which the spread is taken.
+        others: summaries of further recordings, from which the spread is taken; without any, the
+            spread stays what it was.
 
     Raises:
         Error: the trace is larger than a shelf takes.
@@ -132,11 +133,16 @@ def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
         "[summary]",
         *(f"{key} = {value}" for key, value in summary.items()),
     ]
+    spread = dict(workload.spread)
+    of = "As measured of the recording before."
     if others:
-        lines += ["", f"# How far {len(others)} further recordings were off at most.", "[spread]"]
+        of = f"How far {len(others)} further recordings were off at most."
         for name in COUNTS:
             off = max(abs(each[name] - summary[name]) for each in others)
-            lines.append(f"{name} = {off / max(summary[name], 1):.6f}")
+            spread[name] = off / max(summary[name], 1)
+    if spread:
+        lines += ["", f"# {of}", "[spread]"]
+        lines += [f"{name} = {ratio:.6f}" for name, ratio in spread.items()]
     by_hand = workload.toml_path.read_text(encoding="utf-8").partition(_MEASURED)[0].rstrip("\n")
     workload.toml_path.write_text("\n".join([by_hand, "", *lines, ""]), encoding="utf-8")
 

@@ -16,8 +16,8 @@ using namespace capture;
 namespace {
 
 // Footprints are taken every 8 to 64 blocks (of about a hundred events): more often while the
-// footprint moves by more than 1/256, whenever that much was allocated in larger blocks, and before a
-// block of that size ends: it may have been filled since.
+// footprint moves by more than 1/256, whenever that much was allocated in larger blocks, and before
+// a block of that size ends: it may have been filled since.
 constexpr std::uint32_t least_blocks = 8;
 constexpr std::uint32_t most_blocks = 64;
 constexpr std::uint64_t step_divisor = 256;

@@ -110,9 +110,9 @@ def cell(read: Callable[[], str]) -> str:
 def recordings(repeats: int) -> str:
     """How far a recording made now is from the shipped one, count by count."""
     lines = [
-        "How far each count is from the shipped recording's. Where counts repeat they must be within",
-        "0.1 %; peaks of programs with threads, and all of the others, within twice what was measured",
-        "when they were shipped.",
+        "How far each count is from the shipped recording's. Where counts repeat they must be",
+        "within 0.1 %; peaks of programs with threads, and all counts of the others, within twice",
+        "what was measured when they were shipped.",
         "",
         f"| workload | {' | '.join(COUNTS)} | must | met |",
         "|---|" + "---|" * (len(COUNTS) + 2),

@@ -119,9 +119,14 @@ for each in "${enough[@]}"; do
     if [[ -e $stamp && $(<"$stamp") == "$fingerprint" ]]; then exit 0; fi
 done
 pip=("$venv/bin/python" -m pip --disable-pip-version-check install --retries 5)
-quietly install-alloclab again 3 "${pip[@]}" ".[$extras]"
+isolation=()
 if [[ $level != first ]]; then
-    quietly install-build-tools again 3 "${pip[@]}" cmake ninja build
+    # One place for what the lab is built with, so that ccache knows a file again in the next build.
+    mapfile -t build_needs < <("$venv/bin/python" -c 'import tomllib
+with open("pyproject.toml", "rb") as file: print(*tomllib.load(file)["build-system"]["requires"], sep="\n")')
+    quietly install-build-tools again 3 "${pip[@]}" cmake ninja build "${build_needs[@]}"
+    isolation=(--no-build-isolation)
 fi
+quietly install-alloclab again 3 "${pip[@]}" ${isolation[@]+"${isolation[@]}"} ".[$extras]"
 rm -f "$venv"/alloclab-*.stamp
 printf '%s\n' "$fingerprint" >"$venv/alloclab-$level.stamp"

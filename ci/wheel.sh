@@ -17,7 +17,10 @@ TMPDIR=$PWD/build/unpacked "$python" -m pip wheel --no-deps --wheel-dir "$room" 
 "$room/venv/bin/python" -m pip install --retries 5 "$(echo "$room"/alloclab-*.whl)[plot,pandas,test]"
 
 "$python" -m venv "$room/editable"
-"$room/editable/bin/python" -m pip install --retries 5 -e ".[test]"
+# Built with what the checkout's own environment was, and so from ccache.
+PYTHONPATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+    "$room/editable/bin/python" -m pip install --no-build-isolation --no-deps -e .
+"$room/editable/bin/python" -m pip install --retries 5 "alloclab[test]"
 "$room/editable/bin/python" -m pytest -p no:cacheprovider tests/test_install.py
 "$room/editable/bin/alloclab" doctor
 

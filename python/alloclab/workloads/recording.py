@@ -16,16 +16,10 @@ from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
 from alloclab.workloads.running import check_ended_well, output_to, prepared
 
-COUNTS = (
-    "events",
-    "allocations",
-    "frees",
-    "reallocations",
-    "requested_total_bytes",
-    "peak_requested_live_bytes",
-    "max_live_objects",
-)
-"""What a recording made again is compared by."""
+CALLS = ("events", "allocations", "frees", "reallocations", "requested_total_bytes")
+PEAKS = ("peak_requested_live_bytes", "max_live_objects")
+COUNTS = (*CALLS, *PEAKS)
+"""What a recording made again is compared by; how threads meet decides peaks."""
 SHIPPED_LEVEL = 19  # zstd's: recordings are shipped once and read often
 TOLERANCE_RATIO = 0.001  # of a deterministic program's counts
 MOST_BYTES = 4_000_000  # of a recording on the shelf
@@ -93,15 +87,17 @@ def trace_of(workload: Workload, traces: Iterable[Trace]) -> Trace:
 def differences(workload: Workload, summary: Mapping[str, int]) -> list[Difference]:
     """Returns how far a recording's counts are from the shipped recording's.
 
-    A deterministic program's may be off by 0.1 %; another's, and of it each count whose spread was
-    measured to be wider, by twice that spread.
+    A deterministic program's may be off by 0.1 %, but for its peaks where it has several threads.
+    Those, and all counts of other programs, may be off by twice their measured spread, if that is
+    more.
     """
+    has_threads = workload.summary.get("threads", 1) > 1
     rows = []
     for name in COUNTS:
         if name in workload.summary:
-            tolerance = max(TOLERANCE_RATIO, 2 * workload.spread.get(name, 0.0))
-            if workload.is_deterministic:
-                tolerance = TOLERANCE_RATIO
+            tolerance = TOLERANCE_RATIO
+            if not workload.is_deterministic or (has_threads and name in PEAKS):
+                tolerance = max(tolerance, 2 * workload.spread.get(name, 0.0))
             rows.append(Difference(name, workload.summary[name], summary[name], tolerance))
     return rows
 

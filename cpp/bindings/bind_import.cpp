@@ -115,7 +115,7 @@ void bind_import(py::module_& module) {
         .def(py::init<const std::string&, const std::string&, bool, int>(), py::arg("format"),
              py::arg("path"), py::kw_only(), py::arg("allow_truncated") = false,
              py::arg("level") = ImportOptions{}.level)
-        .def("feed", &feed, py::arg("data"))
+        .def("feed", &feed, py::arg("piece"))
         .def("end", &end, py::kw_only(), py::arg("is_cut") = false)
         .def("finish", &finish, py::arg("metadata_json"))
         .def("give_up", &SharedImporter::give_up);
@@ -124,7 +124,7 @@ void bind_import(py::module_& module) {
         .def(
             "put",
             [](ZstdStream& self, const py::buffer& buffer) { self.put(Bytes(buffer).span()); },
-            py::arg("data"))
+            py::arg("piece"))
         .def("take", &take)
         .def_property_readonly("is_at_frame_end", &ZstdStream::is_at_frame_end);
 }

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alloclab.formats.export.format import Format, LeftOut, checked_chunks, page_bytes
-from alloclab.formats.export.heaptrack_tables import Infos, Stacks, one_line
+from alloclab.formats.export.heaptrack_tables import Kinds, Stacks, one_line
 from alloclab.formats.export.lines import Lines
 from alloclab.formats.export.output import Output
 from alloclab.traces import KINDS, Chunk, Trace
@@ -71,8 +71,8 @@ class _Walk:
         self.stamp = 0
         self._page = page
         self.stacks = Stacks(trace.stacks())
-        self._infos = Infos(self.stacks)
-        self._info_of = np.zeros(0, np.int64)
+        self._kinds = Kinds(self.stacks)
+        self._kind_of = np.zeros(0, np.int64)
 
     def write(self, chunk: Chunk, file: BinaryIO) -> int:
         """Writes one chunk's lines, the tables it needs first; returns how many events it told."""
@@ -95,34 +95,34 @@ class _Walk:
         is_sized = np.isin(chunk.kind, [KINDS[name] for name in _SIZED])
         is_ended = np.isin(chunk.kind, [KINDS[name] for name in _ENDED])
         at = np.flatnonzero(is_sized | is_ended)
-        info = np.full(len(chunk), -1, np.int64)
+        number = np.full(len(chunk), -1, np.int64)
         sized = np.flatnonzero(is_sized)
-        info[sized] = self._infos.number(chunk.size[sized], chunk.site[sized], file)
-        before = self._before(chunk.object[at].astype(np.int64), info[at])
+        number[sized] = self._kinds.number(chunk.size[sized], chunk.site[sized], file)
+        before = self._before(chunk.object[at].astype(np.int64), number[at])
         minus = is_ended[at]
         plus = is_sized[at]
         line = np.concatenate(
             [np.full(np.count_nonzero(minus), _MINUS), np.full(np.count_nonzero(plus), _PLUS)]
         )
-        value = np.concatenate([before[minus], info[at][plus]])
+        value = np.concatenate([before[minus], number[at][plus]])
         return np.concatenate([at[minus], at[plus]]), line, value.astype(np.uint64)
 
     def _before(
-        self, named: npt.NDArray[np.int64], info: npt.NDArray[np.int64]
+        self, named: npt.NDArray[np.int64], number: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
         """Returns what each row's object was told with before that row, and keeps the last."""
         if not len(named):
             return named
         needed = int(named.max()) + 1
-        if needed > len(self._info_of):
-            more = max(needed, 2 * len(self._info_of)) - len(self._info_of)
-            self._info_of = np.concatenate([self._info_of, np.zeros(more, np.int64)])
+        if needed > len(self._kind_of):
+            more = max(needed, 2 * len(self._kind_of)) - len(self._kind_of)
+            self._kind_of = np.concatenate([self._kind_of, np.zeros(more, np.int64)])
         order = np.argsort(named, kind="stable")
-        of, now = named[order], info[order]
+        of, now = named[order], number[order]
         is_first = np.concatenate([[True], of[1:] != of[:-1]])
         is_last = np.concatenate([is_first[1:], [True]])
-        was = np.where(is_first, self._info_of[of], np.concatenate([[0], now[:-1]]))
-        self._info_of[of[is_last]] = now[is_last]
+        was = np.where(is_first, self._kind_of[of], np.concatenate([[0], now[:-1]]))
+        self._kind_of[of[is_last]] = now[is_last]
         before = np.empty_like(was)
         before[order] = was
         return before

@@ -78,7 +78,7 @@ class Stacks:
         return known
 
 
-class Infos:
+class Kinds:
     """Sizes with their stacks, which every + and - line names."""
 
     def __init__(self, known: Stacks) -> None:

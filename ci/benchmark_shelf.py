@@ -104,7 +104,13 @@ def cell(read: Callable[[], str]) -> str:
     try:
         return read()
     except (al.NotMeasured, al.NotInstalled) as reason:
-        return f"not measured: {reason}"
+        return not_measured(reason)
+
+
+def not_measured(error: Exception) -> str:
+    """Why there is no figure, in a line that stays in its cell: an error may quote a program."""
+    words = " ".join(str(error).split()).replace("|", "\\|")
+    return f"not measured: {words}"
 
 
 def recordings(repeats: int) -> str:
@@ -124,7 +130,7 @@ def recordings(repeats: int) -> str:
                 trace = record_workload(workload, Path(folder) / "again.alloctrace")
                 rows = differences(workload, trace.summary())
         except al.Error as error:
-            lines.append(f"| {workload.name} | not measured: {error} |")
+            lines.append(f"| {workload.name} | {not_measured(error)} |")
             continue
         cells = [f"{row.ratio:.3%}" if row.is_within else f"**{row.ratio:.3%}**" for row in rows]
         must = "0.1 %" if workload.is_deterministic else "its spread"
@@ -141,7 +147,7 @@ def validations(repeats: int) -> str:
         try:
             found = validate(workload, MALLOCS, repeats=repeats if workload.is_deterministic else 1)
         except al.Error as error:
-            lines.append(f"- {workload.name}: not measured: {error}")
+            lines.append(f"- {workload.name}: {not_measured(error)}")
             continue
         head, *rows = found.table().splitlines()[:-1]
         tables += rows[1:] if tables else [head, *rows]

@@ -124,8 +124,9 @@ def test_a_gzip_file_cut_anywhere_is_refused_or_marked(tmp_path: Path) -> None:
         lzma.compress(LINES)[:-8] + b"\0" * 8,
         b"\x28\xb5\x2f\xfd" + b"\xff" * 40,
         zipped(LINES, "a.txt").replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x63\0"),
+        zipped(LINES, "\u00e4.txt").replace("\u00e4".encode(), b"\xff\xff"),  # no UTF-8
     ],
-    ids=["gzip", "bzip2", "xz", "zstd", "zip"],
+    ids=["gzip", "bzip2", "xz", "zstd", "zip", "zip of a damaged name"],
 )
 def test_a_damaged_compressed_file_is_refused(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "damaged"

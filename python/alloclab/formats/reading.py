@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
+import errno
 import gzip
 import lzma
 import struct
@@ -66,7 +68,8 @@ class Source:
         start = file.read(8)
         file.seek(0)
         if start.startswith(_ZIP):
-            yield from self._unzipped(file)
+            with _damage_named():
+                yield from self._unzipped(file)
             return
         kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "plain")
         if kind == "gzip":
@@ -99,6 +102,19 @@ class Source:
                 raise TraceError(f"{self.path}: the archive has {len(members)} files, not one")
             with archive.open(members[0]) as member:
                 yield from _read(cast(zipfile.ZipExtFile, member))
+
+
+@contextlib.contextmanager
+def _damage_named() -> Iterator[None]:
+    """Says of a damaged zip file that it is one: zipfile lets through what its parser runs into."""
+    try:
+        yield
+    except (IndexError, OverflowError, ValueError, struct.error) as error:
+        raise zipfile.BadZipFile(str(error)) from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning
+            raise
+        raise zipfile.BadZipFile("a place in it is impossible") from None
 
 
 def _read(file: _Pieces) -> Iterator[bytes]:

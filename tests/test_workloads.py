@@ -140,6 +140,7 @@ def test_the_lab_brings_its_shelf_along() -> None:
         ("inputs = ['../secret']", "inputs: it must be a file beside it"),
         ("inputs = ['/etc/passwd']", "inputs: it must be a file beside it"),
         ("inputs = ['gone.c']", "'gone.c' is none"),
+        ("inputs = ['.']", "'.' is none"),
         ("build = ['make']", "build: it must be a list of commands"),
         ("speed = 9", "speed: no such key"),
         ("environment = {A = 1}", r"\[environment\] A: 1 means nothing"),
@@ -255,6 +256,14 @@ def test_inputs_come_to_the_top_of_a_folder_that_is_gone_afterwards(tmp_path: Pa
         assert job.environment["HOME"] == str(job.scratch)
         assert job.command == ["true"]
     assert not job.scratch.exists()
+
+
+def test_all_inputs_may_come_at_once(tmp_path: Path) -> None:
+    (tmp_path / "inputs" / "game").mkdir(parents=True)
+    (tmp_path / "inputs" / "game" / "scene").write_text("x", encoding="utf-8")
+    text = DESCRIPTION.replace("coreutils", "dpkg") + 'inputs = ["inputs"]\n'
+    with prepared(read_workload(described(tmp_path, text))) as job:
+        assert (job.scratch / "game" / "scene").read_text(encoding="utf-8") == "x"
 
 
 def test_a_build_that_fails_shows_what_it_said(tmp_path: Path) -> None:

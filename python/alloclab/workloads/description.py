@@ -150,7 +150,8 @@ class _Checked:
             raise self._wrong(key, "a list of files")
         for each in found:
             path = PurePosixPath(each)
-            if path.is_absolute() or ".." in path.parts or not (self._path.parent / each).exists():
+            is_below = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+            if not is_below or not (self._path.parent / each).exists():
                 raise self._wrong(key, f"a file beside it or below, and {each!r} is none")
         return tuple(found)
 

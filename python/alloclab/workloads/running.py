@@ -96,7 +96,7 @@ def _place_of(source: str) -> Path:
 def _copy(source: Path, destination: Path) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, destination)
+        shutil.copytree(source, destination, dirs_exist_ok=True)
     else:
         shutil.copy(source, destination)
 

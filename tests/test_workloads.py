@@ -266,11 +266,20 @@ def test_all_inputs_may_come_at_once(tmp_path: Path) -> None:
         assert (job.scratch / "game" / "scene").read_text(encoding="utf-8") == "x"
 
 
-def test_a_build_that_fails_shows_what_it_said(tmp_path: Path) -> None:
-    text = DESCRIPTION.replace("coreutils", "dpkg")
-    text += 'build = [["sh", "-c", "echo no such luck >&2; exit 3"]]\n'
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ('["sh", "-c", "echo no such luck >&2; exit 3"]', "ended with 3: no such luck"),
+        (r'["sh", "-c", "printf \"\\377 luck\" >&2; exit 3"]', "ended with 3: \ufffd luck"),
+        ('["no-such-compiler", "-O2"]', "no-such-compiler -O2: No such file or directory"),
+    ],
+)
+def test_a_build_that_fails_shows_what_it_said(
+    tmp_path: Path, command: str, complaint: str
+) -> None:
+    text = f"{DESCRIPTION.replace('coreutils', 'dpkg')}build = [{command}]\n"
     with (
-        pytest.raises(al.Error, match="ended with 3: no such luck"),
+        pytest.raises(al.Error, match=complaint),
         prepared(read_workload(described(tmp_path, text))),
     ):
         pytest.fail("it was built")

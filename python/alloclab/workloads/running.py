@@ -108,9 +108,12 @@ def _filled(text: str, scratch: Path) -> str:
 
 
 def _build(words: list[str], scratch: Path, environment: dict[str, str]) -> None:
-    built = subprocess.run(
-        words, cwd=scratch, env=environment, capture_output=True, text=True, check=False
-    )
+    try:
+        built = subprocess.run(
+            words, cwd=scratch, env=environment, capture_output=True, errors="replace", check=False
+        )
+    except OSError as error:
+        raise Error(f"{' '.join(words)}: {error.strerror}") from None
     if built.returncode != 0:
         said = (built.stderr or built.stdout)[-_LOG_TAIL_BYTES:].strip()
         raise Error(f"{' '.join(words)} ended with {built.returncode}: {said}")

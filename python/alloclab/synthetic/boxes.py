@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Boxes: a joint distribution as an adaptive histogram, split where it is furthest from the data.
+
+A tree of axis-parallel cuts, as in a k-d tree (Bentley 1975), grown best first: of all boxes the one
+with the largest error is cut next, at the point where its marginal differs most from the
+one-parameter curve that a box keeps of it. How the order of deaths follows that of births is kept
+as a rank correlation in each box: 1 is first in, first out, -1 last in, first out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alloclab.synthetic.columns import Floats, Ints
+from alloclab.synthetic.scales import LENGTH, Scale
+
+SAMPLE = 4096  # of a box's rows, on which cuts are chosen; what a box keeps is taken from all
+_SPREAD = 0.02  # keeps cutting what looks uniform on each axis and may not be so jointly
+
+
+@dataclass
+class Group:
+    """Objects of one sort: their columns, and the axes that boxes have in them.
+
+    Columns `born` and `gap` count in `unit` allocations, `size_place` and `lived_place` are on
+    scales, `lived` counts allocations between birth and death (or the end) and `held` bytes times
+    those. Where the group `dies`, a box keeps `gap` or `lived_place`, whichever varies less in it.
+    """
+
+    name: str
+    columns: dict[str, Floats]
+    axes: tuple[str, ...]
+    dies: bool
+    unit: float
+    size_scale: Scale
+    lived_scale: Scale
+
+
+@dataclass
+class _Leaf:
+    group: int
+    rows: Ints
+    error: float
+    axis: str
+    cut: float
+
+
+@dataclass(frozen=True)
+class _Misfit:
+    """How far a curve is from sorted values: on average, where most, and how far they spread."""
+
+    off: float
+    spread: float
+    cut: float
+    fitted: Floats
+
+
+def exponent(mean_share: float) -> float:
+    """Returns the p for which u**p has this mean, u uniform between 0 and 1."""
+    return (1 - mean_share) / mean_share
+
+
+def _mean_percent(values: Floats) -> int:
+    low, high = values.min(), values.max()
+    return int(np.clip(round(100 * (values.mean() - low) / (high - low)), 1, 99))
+
+
+def _misfit(ordered: Floats) -> _Misfit | None:
+    low, high = ordered[0], ordered[-1]
+    if high == low:
+        return None
+    u = (np.arange(len(ordered)) + 0.5) / len(ordered)
+    fitted = low + (high - low) * u ** exponent(_mean_percent(ordered) / 100)
+    off = np.abs(ordered - fitted)
+    cut = ordered[off.argmax()]
+    if cut == high:
+        cut = ordered[np.searchsorted(ordered, high) - 1]
+    return _Misfit(float(off.mean()), float(high - low), float(cut), fitted)
+
+
+def encode_axis(values: Floats) -> Any:
+    """Returns what a box keeps of an axis: one number, or [lowest, highest, mean in percent]."""
+    low, high = round(float(values.min()), 4), round(float(values.max()), 4)
+    if high == low:
+        return _plain(low)
+    return [_plain(low), _plain(high), _mean_percent(values)]
+
+
+def _plain(value: float) -> float:
+    return int(value) if value == int(value) else value
+
+
+def encode_box(group: Group, rows: Ints) -> list[Any]:
+    """Returns a box as JSON holds it: how many, each axis; of what dies whether its gap is kept or
+    for how long it lived, that axis, and its rank correlation with births in percent.
+    """
+    encoded: list[Any] = [len(rows)]
+    encoded += [encode_axis(group.columns[axis][rows]) for axis in group.axes]
+    if group.dies:
+        column, correlation = how_it_dies(group, rows)
+        encoded += [
+            int(column == "gap"),
+            encode_axis(group.columns[column][rows]),
+            round(100 * correlation),
+        ]
+    return encoded
+
+
+def how_it_dies(group: Group, rows: Ints) -> tuple[str, float]:
+    """Returns the column of a box's deaths that varies less, and its correlation with births: that
+    of two normal variables with the same rank correlation (Pearson 1907).
+    """
+    rows = rows[:: max(1, len(rows) // SAMPLE)]
+    columns = group.columns
+    is_gap = columns["gap"][rows].std() * group.unit < columns["lived"][rows].std()
+    column = "gap" if is_gap else "lived_place"
+    if len(rows) < 3:
+        return column, 0.0
+    ranks = [_ranks(columns[name][rows]) for name in ("exactly_born", column)]
+    if ranks[0].std() == 0 or ranks[1].std() == 0:
+        return column, 0.0
+    spearman = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+    return column, float(2 * np.sin(np.pi * spearman / 6))
+
+
+def _ranks(values: Floats) -> Floats:
+    """Returns mid-ranks: ties share theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - counts / 2)[inverse], np.float64)
+
+
+class BoxTree:
+    """Groups being cut into boxes, the worst box first, until their JSON is long enough."""
+
+    def __init__(self, groups: list[Group]) -> None:
+        self._groups = groups
+        self._total = max(1, sum(len(group.columns["born"]) for group in groups))
+        self._held = max(1.0, sum(float(group.columns["held"].sum()) for group in groups))
+        self._allocated = max(1.0, sum(float(each.columns["size"].sum()) for each in groups))
+        self._queue: list[tuple[float, int, _Leaf, int]] = []
+        self._characters = 0
+        self._serial = 0
+        for index, group in enumerate(groups):
+            if len(group.columns["born"]):
+                self._add(index, np.arange(len(group.columns["born"])))
+
+    def grow(self, characters: int) -> list[list[list[Any]]]:
+        """Cuts until the boxes take this many characters, or none can be cut.
+
+        Returns the encoded boxes of each group. Cost: some 20 s for 4 M objects.
+        """
+        while self._characters < characters and self._queue and self._queue[0][2].axis:
+            leaf, length = heapq.heappop(self._queue)[2:]
+            self._characters -= length
+            is_below = self._groups[leaf.group].columns[leaf.axis][leaf.rows] <= leaf.cut
+            self._add(leaf.group, leaf.rows[is_below])
+            self._add(leaf.group, leaf.rows[~is_below])
+        boxes: list[list[list[Any]]] = [[] for _ in self._groups]
+        for _, _, leaf, _ in sorted(self._queue, key=lambda entry: entry[1]):
+            boxes[leaf.group].append(encode_box(self._groups[leaf.group], leaf.rows))
+        return boxes
+
+    def _add(self, index: int, rows: Ints) -> None:
+        leaf = self._judge(index, rows)
+        sample = rows[:: max(1, len(rows) // SAMPLE)]
+        length = len(str(encode_box(self._groups[index], sample)).replace(" ", "")) + 1
+        self._characters += length
+        self._serial += 1
+        heapq.heappush(self._queue, (-leaf.error, self._serial, leaf, length))
+
+    def _judge(self, index: int, rows: Ints) -> _Leaf:
+        """Returns the box of these rows with its error and its best cut."""
+        group = self._groups[index]
+        sample = rows[:: max(1, len(rows) // SAMPLE)]
+        count_share = len(rows) / self._total
+        errors = box_errors(
+            group, sample, count_share, len(rows) / self._held, len(rows) / self._allocated
+        )
+        axis, (error, cut) = max(errors.items(), key=lambda each: each[1][0])
+        return _Leaf(index, rows, error, axis, cut) if error > 0 else _Leaf(index, rows, 0.0, "", 0)
+
+
+def box_errors(
+    group: Group, sample: Ints, count_share: float, rows_of_held: float, rows_of_allocated: float
+) -> dict[str, tuple[float, float]]:
+    """Returns for each axis of a box how wrong it is and where to cut it.
+
+    An error is a share: of all objects, how far they are displaced on a scale; and of all bytes
+    held over the run, how much of them is held where or when it was not.
+
+    Args:
+        sample: rows of the box.
+        count_share: the box's objects of all.
+        rows_of_held: its objects for each byte held over the whole run.
+        rows_of_allocated: its objects for each byte allocated.
+    """
+    columns = {name: column[sample] for name, column in group.columns.items()}
+    held_share = float(columns["held"].mean()) * rows_of_held
+    allocated_share = float(columns["size"].mean()) * rows_of_allocated
+    byte_share = float(columns["max_size"].mean()) * rows_of_held
+    death = how_it_dies(group, sample)[0] if group.dies else ""
+    found: dict[str, tuple[float, float]] = {"": (0.0, 0.0)}
+    for axis in (*group.axes, *([death] if death else [])):
+        misfit = _misfit(np.sort(columns[axis]))
+        if misfit is None:
+            continue
+        off = misfit.off + _SPREAD * misfit.spread
+        if axis in ("born", "gap"):
+            lived = max(float(columns["lived"].mean()) / group.unit, 1.0)
+            displaced = min(0.3 * off / lived, 1.0) if axis == "gap" else 1e-5 * off
+            held = byte_share * off * group.unit
+        elif axis == "lived_place":
+            displaced = off / LENGTH
+            ordered = np.sort(columns["lived_bytes"])
+            fitted = group.lived_scale.value(misfit.fitted)
+            rate = float(columns["lived"].mean()) / max(float(ordered.mean()), 1.0)
+            held = byte_share * rate * float(np.abs(fitted - ordered).mean())
+        elif axis == "size_place":
+            displaced = off / LENGTH
+            mean = max(float(columns["size"].mean()), 1.0)
+            wrong = abs(float(group.size_scale.value(misfit.fitted).mean()) / mean - 1)
+            held = (held_share + allocated_share) * wrong
+        else:
+            displaced = off / max(float(columns[axis].max()), 1.0)
+            held = held_share * misfit.off / max(float(columns[axis].mean()), 1e-9)
+        found[axis] = (count_share * displaced + min(held, 4 * held_share + byte_share), misfit.cut)
+    return _with_joint(found, columns, death, held_share)
+
+
+def _with_joint(
+    found: dict[str, tuple[float, float]],
+    columns: dict[str, Floats],
+    death: str,
+    held_share: float,
+) -> dict[str, tuple[float, float]]:
+    """Adds, to the axis that varies most, what is wrong if size and life are drawn apart."""
+    names = [name for name in ("size_place", death or "born") if name in found]
+    apart = float(columns["max_size"].mean() * columns["lived"].mean())
+    if not names or apart <= 0:
+        return found
+    wrong = held_share * min(abs(apart / max(float(columns["held"].mean()), 1e-9) - 1), 4.0)
+    worst = max(names, key=lambda name: found[name][0])
+    error, cut = found[worst]
+    return {**found, worst: (error + wrong, cut)}
+

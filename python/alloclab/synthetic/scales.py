@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""A scale of a quantity's own: how much of a heap lies below each value.
+
+On it the most frequent sizes are wide and exact, and a uniform draw follows the whole heap's
+distribution; boxes cut on it only say what differs. (Zorn and Grunwald 1992 call a model that draws
+from exact frequencies the actual CDF model; this is the part of it that fits a page.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alloclab.synthetic.columns import Floats, Ints
+
+LENGTH = 10_000
+"""A scale goes from 0 to this."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Ranges of whole values in order, `low` to `high`, each as wide as what lies in it.
+
+    `edges[i]` is where range i begins on the scale, `edges[i + 1]` where it ends.
+    """
+
+    low: Ints
+    high: Ints
+    edges: Floats
+
+    def place(self, values: Ints, rng: np.random.Generator) -> Floats:
+        """Returns where values stand on the scale: anywhere in the part that is theirs."""
+        entry = np.searchsorted(self.low, values, side="right") - 1
+        width = self.high[entry] - self.low[entry] + 1
+        share = (values - self.low[entry] + rng.random(len(values))) / width
+        placed: Floats = self.edges[entry] + share * (self.edges[entry + 1] - self.edges[entry])
+        return placed
+
+    def value(self, places: Floats) -> Ints:
+        """Returns the values at places of the scale."""
+        entry = np.searchsorted(self.edges, places, side="right") - 1
+        entry = np.clip(entry, 0, len(self.low) - 1)
+        begin, end = self.edges[entry], self.edges[entry + 1]
+        share = np.clip((places - begin) / np.maximum(end - begin, 1e-12), 0.0, 1 - 1e-9)
+        width = self.high[entry] - self.low[entry] + 1
+        return np.asarray(self.low[entry] + np.floor(share * width), np.int64)
+
+    def to_json(self) -> list[list[float]]:
+        """Returns rows [lowest, values less one, end on the scale]."""
+        return [
+            [low, high - low, round(edge, 2)]
+            for low, high, edge in zip(
+                self.low.tolist(), self.high.tolist(), self.edges[1:].tolist(), strict=True
+            )
+        ]
+
+
+def scale_from_json(rows: list[list[Any]]) -> Scale:
+    """Returns the scale that `Scale.to_json` wrote; rows that are none are the caller's to refuse."""
+    table = np.array(rows, np.float64).reshape(-1, 3)
+    low = table[:, 0].astype(np.int64)
+    return Scale(low, low + table[:, 1].astype(np.int64), np.concatenate([[0.0], table[:, 2]]))
+
+
+def fit_scale(values: Ints, weights: Floats, ranges: int) -> Scale:
+    """Returns a scale of at most `ranges` ranges, on which values are as wide as they weigh.
+
+    The heaviest values have a range of their own; those between them share one where there is no
+    room for more.
+    """
+    distinct, inverse = np.unique(values, return_inverse=True)
+    mass = np.bincount(inverse, weights=weights, minlength=len(distinct))
+    mass /= max(mass.sum(), 1e-300)
+    is_own = np.zeros(len(distinct), np.bool_)
+    is_own[np.argsort(-mass, kind="stable")[: ranges // 3]] = True
+    # The others: cut where another equal part of what they weigh is full.
+    rest = np.where(is_own, 0.0, mass)
+    part = np.floor(np.cumsum(rest) / max(rest.sum(), 1e-300) * (ranges // 3 - 1))
+    begins = np.ones(len(distinct), np.bool_)
+    begins[1:] = is_own[1:] | is_own[:-1] | (part[1:] != part[:-1])
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(distinct)) - 1
+    edges = np.concatenate([[0.0], np.cumsum(np.add.reduceat(mass, first)) * LENGTH])
+    return Scale(distinct[first], distinct[last], edges)

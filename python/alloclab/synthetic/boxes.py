@@ -38,6 +38,27 @@ class Group:
     unit: float
     size_scale: Scale
     lived_scale: Scale
+    lived_on_scale: str
+
+
+    def scale_of(self, axis: str) -> tuple[Scale, str] | None:
+        """Returns the scale of an axis that is on one, and the column of the values themselves."""
+        if axis == "size_place":
+            return self.size_scale, "size"
+        return (self.lived_scale, self.lived_on_scale) if axis == "lived_place" else None
+
+    def is_one_value(self, axis: str, rows: Ints) -> bool:
+        """Says whether these rows all have one value on an axis, wherever it stands on a scale."""
+        scale = self.scale_of(axis)
+        values = self.columns[scale[1] if scale else axis][rows]
+        return bool(values.min() == values.max())
+
+    def encode(self, axis: str, rows: Ints) -> Any:
+        """Returns what a box of these rows keeps of an axis."""
+        scale = self.scale_of(axis)
+        if scale and self.is_one_value(axis, rows):
+            return _plain(scale[0].middle(int(self.columns[scale[1]][rows[0]])))
+        return encode_axis(self.columns[axis][rows])
 
 
 @dataclass
@@ -83,11 +104,13 @@ def _misfit(ordered: Floats) -> _Misfit | None:
 
 
 def encode_axis(values: Floats) -> Any:
-    """Returns what a box keeps of an axis: one number, or [lowest, highest, mean in percent]."""
+    """Returns what a box keeps of an axis: one number, or [lowest, how far to the highest, where
+    between them the mean is, in percent].
+    """
     low, high = round(float(values.min()), 4), round(float(values.max()), 4)
     if high == low:
         return _plain(low)
-    return [_plain(low), _plain(high), _mean_percent(values)]
+    return [_plain(low), _plain(round(high - low, 4)), _mean_percent(values)]
 
 
 def _plain(value: float) -> float:
@@ -99,12 +122,12 @@ def encode_box(group: Group, rows: Ints) -> list[Any]:
     for how long it lived, that axis, and its rank correlation with births in percent.
     """
     encoded: list[Any] = [len(rows)]
-    encoded += [encode_axis(group.columns[axis][rows]) for axis in group.axes]
+    encoded += [group.encode(axis, rows) for axis in group.axes]
     if group.dies:
         column, correlation = how_it_dies(group, rows)
         encoded += [
             int(column == "gap"),
-            encode_axis(group.columns[column][rows]),
+            group.encode(column, rows),
             round(100 * correlation),
         ]
     return encoded
@@ -138,7 +161,7 @@ class BoxTree:
 
     def __init__(self, groups: list[Group]) -> None:
         self._groups = groups
-        self._total = max(1, sum(len(group.columns["born"]) for group in groups))
+        self._total = max(1.0, sum(float(group.columns["weight"].sum()) for group in groups))
         self._held = max(1.0, sum(float(group.columns["held"].sum()) for group in groups))
         self._allocated = max(1.0, sum(float(each.columns["size"].sum()) for each in groups))
         self._queue: list[tuple[float, int, _Leaf, int]] = []
@@ -176,7 +199,7 @@ class BoxTree:
         """Returns the box of these rows with its error and its best cut."""
         group = self._groups[index]
         sample = rows[:: max(1, len(rows) // SAMPLE)]
-        count_share = len(rows) / self._total
+        count_share = float(group.columns["weight"][rows].sum()) / self._total
         errors = box_errors(
             group, sample, count_share, len(rows) / self._held, len(rows) / self._allocated
         )
@@ -206,7 +229,7 @@ def box_errors(
     found: dict[str, tuple[float, float]] = {"": (0.0, 0.0)}
     for axis in (*group.axes, *([death] if death else [])):
         misfit = _misfit(np.sort(columns[axis]))
-        if misfit is None:
+        if misfit is None or group.is_one_value(axis, sample):
             continue
         off = misfit.off + _SPREAD * misfit.spread
         if axis in ("born", "gap"):
@@ -215,7 +238,7 @@ def box_errors(
             held = byte_share * off * group.unit
         elif axis == "lived_place":
             displaced = off / LENGTH
-            ordered = np.sort(columns["lived_bytes"])
+            ordered = np.sort(columns[group.lived_on_scale])
             fitted = group.lived_scale.value(misfit.fitted)
             rate = float(columns["lived"].mean()) / max(float(ordered.mean()), 1.0)
             held = byte_share * rate * float(np.abs(fitted - ordered).mean())

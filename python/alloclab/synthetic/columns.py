@@ -74,6 +74,9 @@ def read_heap(trace: Trace) -> Heap:
     gap = np.where(death >= 0, np.searchsorted(birth, death) - 1, -1)
     allocated = allocated_before(rows["size"], rows["is_region"])
     lived_bytes = np.where(gap >= 0, allocated[gap + 1] - allocated[1:], 0)
+    step_gap = np.maximum(np.searchsorted(birth, step_event) - 1, 0)
+    last_gap = np.arange(births)
+    last_gap[step_object] = step_gap  # in order: the last one of each stands
     touched, is_prefix = _touched(trace, birth, step_object, step_event)
     return Heap(
         {
@@ -82,6 +85,7 @@ def read_heap(trace: Trace) -> Heap:
             "max_size": rows["max_size"].astype(np.int64),
             "final_size": final,
             "steps": np.bincount(step_object, minlength=births).astype(np.int64),
+            "last_gap": last_gap,
             "gap": gap,
             "lived_bytes": lived_bytes,
             "touched": touched,
@@ -94,7 +98,7 @@ def read_heap(trace: Trace) -> Heap:
             "death_thread": rows["death_thread"].astype(np.int64),
         },
         step_object,
-        np.maximum(np.searchsorted(birth, step_event) - 1, 0),
+        step_gap,
         np.maximum(np.searchsorted(birth, null_event) - 1, 0),
         np.concatenate([np.zeros(0), *clock]),
         _left_out(counts),

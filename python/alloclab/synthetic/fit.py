@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from alloclab.synthetic.boxes import BoxTree, Group
-from alloclab.synthetic.columns import LARGE_BYTES, Heap
+from alloclab.synthetic.columns import LARGE_BYTES, Floats, Heap, Ints
 from alloclab.synthetic.scales import Scale, fit_scale
 
-POSITIONS = 20_000
+POSITIONS = 10_000
 """In how many parts of a run births and deaths are placed, where it has more allocations."""
 SORTS = ("small", "large", "chain", "region")
 GROUPS = tuple(f"{sort}_{fate}" for sort in SORTS for fate in ("freed", "kept"))
 """Small blocks, large ones, those that were reallocated, mapped regions; freed, or kept to the end."""
-_RANGES = 360  # of a scale
+_RANGES = 270  # of a scale
+_PROMINENCE = 1000
 _BYTE_WEIGHT = 0.35  # of a scale's width: the rest is by count
 
 
@@ -25,30 +27,51 @@ def group_axes(name: str) -> tuple[tuple[str, ...], bool]:
     sort, _, fate = name.partition("_")
     axes: tuple[str, ...] = ("born", "size_place")
     if sort == "chain":
-        axes += ("growth", "kept", "steps")
+        axes += ("growth", "kept", "steps", "settled")
     if sort in ("chain", "large"):
         axes += ("touched",)
     return axes, fate == "freed"
 
 
-def _scale(values: Any, weights: Any) -> Scale:
+def peak_bytes(heap: Heap) -> int:
+    """Returns at least the bytes of blocks that are live at once, each as large as it becomes."""
+    rows = heap.objects
+    most = np.where(rows["is_region"], 0, rows["max_size"])
+    change = np.concatenate([most, [0]])
+    freed = rows["gap"] >= 0
+    np.subtract.at(change, rows["gap"][freed] + 1, most[freed])
+    return int(np.cumsum(change).max(initial=1))
+
+
+def prominence(sizes: Ints, peak: int) -> Floats:
+    """Returns how many small objects' worth of care each has: a large share of the peak is much."""
+    return np.asarray(1 + _PROMINENCE * np.minimum(sizes / peak, 1.0))
+
+
+def _scale(values: Any, weights: Any, ranges: int) -> Scale:
     counts = np.full(len(values), (1 - _BYTE_WEIGHT) / max(len(values), 1))
     for each in (weights, np.asarray(values, np.float64)):
         counts += 0.5 * _BYTE_WEIGHT * each / max(each.sum(), 1.0)
-    return fit_scale(values, counts, _RANGES)
+    return fit_scale(values, counts, ranges)
 
 
-def fit_scales(heap: Heap) -> tuple[Scale, Scale]:
-    """Returns the scales of sizes and of lives, the latter in allocations."""
+def fit_scales(heap: Heap) -> dict[str, Scale]:
+    """Returns the scales of sizes, of small blocks' lives in bytes and of others' in allocations."""
     rows = heap.objects
     freed = rows["gap"] >= 0
     lived = np.where(freed, rows["gap"], heap.births) - rows["born"]
     held = rows["max_size"] * lived.astype(np.float64)
-    return _scale(rows["size"], held), _scale(rows["lived_bytes"][freed], held[freed])
+    is_small = (rows["max_size"] < LARGE_BYTES) & (rows["steps"] == 0) & ~rows["is_region"]
+    small, other = freed & is_small, freed & ~is_small
+    return {
+        "sizes": _scale(rows["size"], held, _RANGES),
+        "lives_bytes": _scale(rows["lived_bytes"][small], held[small], _RANGES),
+        "lives": _scale(lived[other], prominence(rows["max_size"], peak_bytes(heap))[other], _RANGES // 3),
+    }
 
 
 def fit_boxes(
-    heap: Heap, size_scale: Scale, lived_scale: Scale, characters: int
+    heap: Heap, scales: Mapping[str, Scale], characters: int
 ) -> dict[str, list[list[Any]]]:
     """Returns the boxes of each group, encoded."""
     rows = heap.objects
@@ -57,6 +80,7 @@ def fit_boxes(
     sort = np.select([rows["is_region"], rows["steps"] > 0, is_large], [3, 2, 1], 0)
     unit = max(1.0, heap.births / POSITIONS)
     groups = []
+    peak = peak_bytes(heap)
     for name in GROUPS:
         axes, dies = group_axes(name)
         is_sort = sort == SORTS.index(name.split("_")[0])
@@ -64,23 +88,30 @@ def fit_boxes(
         size, most = rows["size"][where], rows["max_size"][where]
         born, gap = rows["born"][where], rows["gap"][where]
         lived = (gap if dies else heap.births) - born
+        lived_on_scale = "lived_bytes" if name.startswith("small") else "lived"
+        size_scale, lived_scale = scales["sizes"], scales["lives" + lived_on_scale[5:]]
         columns = {
             "born": np.floor(born / unit),
             "exactly_born": born,
             "size": size,
-            "size_place": np.round(size_scale.place(size, rng)),
+            "size_place": size_scale.place(size, rng),
             "max_size": most,
             "growth": most / np.maximum(size, 1),
             "kept": rows["final_size"][where] / np.maximum(most, 1),
             "steps": rows["steps"][where],
+            "settled": np.round((rows["last_gap"][where] - born) / (lived + dies), 4),
             "touched": rows["touched"][where],
             "lived": lived,
+            "weight": prominence(most, peak),
             "lived_bytes": rows["lived_bytes"][where],
             "held": most.astype(np.float64) * lived,
         }
         if dies:
             columns["gap"] = np.floor(gap / unit)
-            columns["lived_place"] = np.round(lived_scale.place(rows["lived_bytes"][where], rng))
+            columns["lived_place"] = lived_scale.place(
+                np.asarray(columns[lived_on_scale]), rng
+            )
         floats = {key: np.asarray(column, np.float64) for key, column in columns.items()}
-        groups.append(Group(name, floats, axes, dies, unit, size_scale, lived_scale))
+        scale = (size_scale, lived_scale, lived_on_scale)
+        groups.append(Group(name, floats, axes, dies, unit, *scale))
     return dict(zip(GROUPS, BoxTree(groups).grow(characters), strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alloclab.synthetic.columns import LARGE_BYTES, allocated_before, Floats, Ints
+from alloclab.synthetic.companions import place_large
 from alloclab.synthetic.fit import GROUPS
 from alloclab.synthetic.order import class_of, put_in_order
 from alloclab.synthetic.sample import draw_boxes
@@ -30,9 +31,10 @@ def draw_objects(document: Mapping[str, Any], rng: np.random.Generator) -> dict[
         drawn = dict(draw_boxes(rng, name, boxes, counts))
         count = len(drawn["born"])
         sort, _, fate = name.partition("_")
+        drawn["is_small"] = np.full(count, sort == "small")
         drawn["is_region"] = np.full(count, sort == "region")
         drawn["is_freed"] = np.full(count, fate == "freed")
-        for column in ("growth", "kept", "touched"):
+        for column in ("growth", "kept", "touched", "settled"):
             drawn.setdefault(column, np.ones(count))
         drawn.setdefault("steps", np.zeros(count))
         parts.append(drawn)
@@ -42,20 +44,42 @@ def draw_objects(document: Mapping[str, Any], rng: np.random.Generator) -> dict[
     order = np.argsort(place)
     columns = {key: values[order] for key, values in columns.items()}
     place = place[order]
-    size_scale, lived_scale = (scale_from_json(document["tables"][k]) for k in ("sizes", "lives"))
-    columns["size"] = size_scale.value(columns["size_place"] + rng.random(count) - 0.5)
-    order = put_in_order(rng, class_of(size_scale, columns["size"]), document["tables"]["lifts"])
+    scales = {name: scale_from_json(document["tables"][name]) for name in ("sizes", "lives_bytes", "lives")}
+    columns["size"] = scales["sizes"].value(columns["size_place"])
+    is_large = columns["size"] >= LARGE_BYTES
+    others = np.flatnonzero(~is_large)
+    others = others[put_in_order(rng, class_of(scales["sizes"], columns["size"][others]), document["tables"]["lifts"])]
+    large = np.flatnonzero(is_large)
+    slots = place_large(rng, document["tables"]["companions"], large, count)
+    order = np.empty(count, np.int64)
+    is_slot = np.zeros(count, np.bool_)
+    is_slot[slots] = True
+    order[is_slot] = large
+    order[~is_slot] = others
     columns = {key: values[order] for key, values in columns.items()}
+    place = place  # sorted births stand where they stood
     born = np.arange(count)
-    lived = lived_scale.value(columns["lived_place"] + rng.random(count) - 0.5)
+    where = columns["lived_place"]
+    lived = np.where(columns["is_small"], scales["lives_bytes"].value(where), scales["lives"].value(where))
     allocated = allocated_before(columns["size"], columns["is_region"])
+    large = np.flatnonzero((columns["size"] >= LARGE_BYTES) & (columns["lived_place"] >= 0))
+    if len(large):
+        # of large ones near each other the longest-lived come before the largest
+        soon = allocated[np.minimum(large + 3, count)] - allocated[large + 1]
+        window = large // 256
+        lived_l = lived[large]
+        size_l = columns["size"][large]
+        a = np.lexsort((soon, size_l, window)); b = np.lexsort((lived_l, size_l, window))
+        for key in columns:
+            columns[key][large[a]] = columns[key][large[b]]
+        lived[large[a]] = lived_l[b]
     # dies where the bytes allocated since are nearest, on a scale of doublings
     wanted = allocated[1:] + lived
     after = np.clip(np.searchsorted(allocated, wanted, side="left"), born + 1, count)
     below = np.clip(allocated[after - 1] - allocated[1:], 0, None)
     above = allocated[after] - allocated[1:]
     is_below = (lived.astype(float) ** 2 < np.maximum(below, FLOOR) * above.astype(float)) & (after > born + 1)
-    gap = after - 1 - is_below
+    gap = np.where(columns["is_small"], after - 1 - is_below, born + lived)
     at = np.searchsorted(place, columns["gap"] + rng.random(count)) - 1
     gap = np.where(columns["lived_place"] >= 0, gap, at)
     gap = np.clip(gap, born, count - 1)
@@ -72,16 +96,19 @@ def events_of(document, columns, rng):
     who = np.repeat(born, steps)
     first = np.cumsum(steps) - steps
     number = np.arange(len(who)) - np.repeat(first, steps) + 1
-    life = np.where(columns["gap"] < 0, count - 1, columns["gap"]) - born + 1
+    life = np.where(columns["gap"] < 0, count - born, columns["gap"] - born + 1)
     tables = dict((a, b) for a, b in document["tables"]["steps"])
-    bins = size_bins(life[who])
-    share = np.zeros(len(who))
-    known = np.array(sorted(tables)) if tables else np.zeros(0, int)
-    for b in np.unique(bins):
+    settled = np.minimum(np.floor(columns["settled"] * life + rng.random(count)), life - 1).astype(np.int64)
+    bins = size_bins(steps[who])
+    share = np.ones(len(who))
+    known = np.array(sorted(tables))
+    earlier = number < steps[who]
+    for b in np.unique(bins[earlier]):
         q = tables[int(known[np.argmin(abs(known - b))])]
-        m = bins == b
+        m = (bins == b) & earlier
         share[m] = np.interp(rng.random(m.sum()), np.linspace(0, 1, len(q)), q)
-    step_gap = born[who] + np.floor(share * life[who]).astype(np.int64)
+    step_gap = born[who] + np.floor(share * (settled[who] + 1 - 1e-6)).astype(np.int64)
+    step_gap[~earlier] = (born + settled)[who[~earlier]]
     step_gap = step_gap[np.lexsort((step_gap, who))]
     size = columns["size"][who].astype(float)
     most = np.maximum(size, 1) * columns["growth"][who]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alloclab.synthetic.columns import read_heap
+from alloclab.synthetic.columns import LARGE_BYTES, read_heap
+from alloclab.synthetic.companions import fit_companions
 from alloclab.synthetic.fit import fit_boxes, fit_scales
 from alloclab.synthetic.order import fit_lifts
 from alloclab.synthetic.tables import fit_tables
@@ -31,7 +32,7 @@ def model(trace: Trace | str | Path) -> Model:
     """Fits a model to a trace."""
     heap = read_heap(trace if isinstance(trace, Trace) else open_trace(trace))
     name = trace.name if isinstance(trace, Trace) else Path(trace).stem
-    size_scale, lived_scale = fit_scales(heap)
+    scales = fit_scales(heap)
     document = {
         "format": FORMAT,
         "name": name,
@@ -41,11 +42,13 @@ def model(trace: Trace | str | Path) -> Model:
         "has_touched": True,
         "tables": {
             **fit_tables(heap),
-            "sizes": size_scale.to_json(),
-            "lifts": fit_lifts(size_scale, heap.objects["size"]),
-            "lives": lived_scale.to_json(),
+            **{name: scale.to_json() for name, scale in scales.items()},
+            "lifts": fit_lifts(
+                scales["sizes"], heap.objects["size"][heap.objects["size"] < LARGE_BYTES]
+            ),
+            "companions": fit_companions(heap.objects["size"]),
         },
     }
     used = len(json.dumps(document, separators=(",", ":")))
-    boxes = fit_boxes(heap, size_scale, lived_scale, MAX_JSON_BYTES - used - 1000)
+    boxes = fit_boxes(heap, scales, MAX_JSON_BYTES - used - 1000)
     return Model({**document, "boxes": boxes})

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from alloclab.synthetic.columns import Ints
 from alloclab.synthetic.scales import Scale
 
-CLASSES = 28
-_OWN = 20  # classes that are one range of the scale: its widest
+CLASSES = 24
+_OWN = 17  # classes that are one range of the scale: its widest
 _WINDOW = 256  # births put in order together; fewer where a run has few
 _LEAST_LIFT = 0.01  # so that what is left over at the end of a window has a place
 LAGS = (1, 2)
@@ -75,8 +75,7 @@ def put_in_order(
     left = left.reshape(windows, CLASSES).astype(np.float32)
     drawn = np.zeros((window, windows), np.int64)
     rows = np.arange(windows)
-    before = classes[rows * window]  # any of the window's own
-    last = before
+    before, last = (classes[np.maximum(rows * window - lag, 0)] for lag in (2, 1))
     for step in range(window):
         weights = left * lifts[0][last]
         weights *= lifts[1][before]

@@ -21,10 +21,10 @@ def draw_axis(rng: np.random.Generator, axis: Any, count: int, ranks: Ints | Non
     """
     if not isinstance(axis, list):
         return np.full(count, float(axis))
-    low, high, percent = axis
+    low, width, percent = axis
     order = rng.permutation(count) if ranks is None else ranks
     u = (order + rng.random(count)) / count
-    values: Floats = low + (high - low) * u ** exponent(percent / 100)
+    values: Floats = low + width * u ** exponent(percent / 100)
     return values
 
 

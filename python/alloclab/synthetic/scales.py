@@ -31,12 +31,25 @@ class Scale:
     edges: Floats
 
     def place(self, values: Ints, rng: np.random.Generator) -> Floats:
-        """Returns where values stand on the scale: anywhere in the part that is theirs."""
+        """Returns where values stand on the scale: anywhere in the part that is theirs, a whole
+        number if there is one, otherwise in hundredths.
+        """
         entry = np.searchsorted(self.low, values, side="right") - 1
-        width = self.high[entry] - self.low[entry] + 1
-        share = (values - self.low[entry] + rng.random(len(values))) / width
-        placed: Floats = self.edges[entry] + share * (self.edges[entry + 1] - self.edges[entry])
-        return placed
+        begin, end = self.edges[entry], self.edges[entry + 1]
+        share = (values - self.low[entry] + rng.random(len(values))) / self._width(entry)
+        least, most = np.floor(begin) + 1, np.ceil(end) - 1
+        whole = np.clip(np.rint(begin + share * (end - begin)), least, most)
+        return np.asarray(np.where(least <= most, whole, np.round((begin + end) / 2, 2)))
+
+    def middle(self, value: int) -> float:
+        """Returns the place in the middle of the part of this value's range, for it alone."""
+        entry = int(np.searchsorted(self.low, value, side="right")) - 1
+        share = (value - self.low[entry] + 0.5) / self._width(entry)
+        begin, end = self.edges[entry], self.edges[entry + 1]
+        return round(float(begin + share * (end - begin)), 2)
+
+    def _width(self, entry: Any) -> Any:
+        return self.high[entry] - self.low[entry] + 1
 
     def value(self, places: Floats) -> Ints:
         """Returns the values at places of the scale."""
@@ -47,21 +60,18 @@ class Scale:
         width = self.high[entry] - self.low[entry] + 1
         return np.asarray(self.low[entry] + np.floor(share * width), np.int64)
 
-    def to_json(self) -> list[list[float]]:
-        """Returns rows [lowest, values less one, end on the scale]."""
-        return [
-            [low, high - low, round(edge, 2)]
-            for low, high, edge in zip(
-                self.low.tolist(), self.high.tolist(), self.edges[1:].tolist(), strict=True
-            )
-        ]
+    def to_json(self) -> list[list[int]]:
+        """Returns rows [lowest, values less one, width on the scale in hundredths]."""
+        widths = np.rint(np.diff(self.edges) * 100).astype(np.int64)
+        rows = zip(self.low.tolist(), self.high.tolist(), widths.tolist(), strict=True)
+        return [[low, high - low, width] for low, high, width in rows]
 
 
-def scale_from_json(rows: list[list[Any]]) -> Scale:
+def scale_from_json(rows: list[list[int]]) -> Scale:
     """Returns the scale that `Scale.to_json` wrote; rows that are none are the caller's to refuse."""
-    table = np.array(rows, np.float64).reshape(-1, 3)
-    low = table[:, 0].astype(np.int64)
-    return Scale(low, low + table[:, 1].astype(np.int64), np.concatenate([[0.0], table[:, 2]]))
+    table = np.array(rows, np.int64).reshape(-1, 3)
+    edges = np.concatenate([[0.0], np.cumsum(table[:, 2]) / 100])
+    return Scale(table[:, 0], table[:, 0] + table[:, 1], edges)
 
 
 def fit_scale(values: Ints, weights: Floats, ranges: int) -> Scale:

@@ -22,7 +22,7 @@ def size_bins(sizes: Ints) -> Ints:
     return np.asarray(np.ceil(np.log2(np.asarray(sizes, np.float64) + 1)), np.int64)
 
 
-def _counted(*columns: Ints) -> list[list[int]]:
+def counted(*columns: Ints) -> list[list[int]]:
     """Returns each row of these columns that occurs, with how often at its end."""
     if not len(columns[0]):
         return []
@@ -37,8 +37,8 @@ def fit_tables(heap: Heap) -> dict[str, Any]:
     bins = size_bins(rows["size"])
     freed = rows["gap"] >= 0
     return {
-        "calls": _counted(bins[blocks], rows["call"][blocks], rows["alignment"][blocks]),
-        "zeroed": _counted(
+        "calls": counted(bins[blocks], rows["call"][blocks], rows["alignment"][blocks]),
+        "zeroed": counted(
             rows["call"][freed & blocks], rows["is_zeroed"][freed & blocks].astype(np.int64)
         ),
         "threads": _threads(heap),
@@ -63,7 +63,7 @@ def _threads(heap: Heap) -> list[list[list[int]]]:
     threads = heap.objects["birth_thread"]
     edges = np.linspace(0, heap.births, min(_THREAD_PARTS, max(heap.births, 1)) + 1).astype(int)
     return [
-        _counted(threads[begin:end]) for begin, end in zip(edges[:-1], edges[1:], strict=True)
+        counted(threads[begin:end]) for begin, end in zip(edges[:-1], edges[1:], strict=True)
     ]
 
 
@@ -72,20 +72,24 @@ def _handovers(heap: Heap) -> list[list[int]]:
     thread how many it frees itself.
     """
     freed = heap.objects["gap"] >= 0
-    pairs = _counted(heap.objects["birth_thread"][freed], heap.objects["death_thread"][freed])
+    pairs = counted(heap.objects["birth_thread"][freed], heap.objects["death_thread"][freed])
     return sorted(sorted(pairs, key=lambda pair: -pair[-1])[:_MOST_PAIRS])
 
 
 def _steps(heap: Heap) -> list[list[Any]]:
-    """Returns when objects are reallocated: by the doublings of their life, quantiles of its share.
-
-    A life counts in allocations, to the end where an object is kept.
+    """Returns when objects are reallocated before the last time: by the doublings of how often they
+    are, quantiles of the share of the time between birth and the last one.
     """
     rows = heap.objects
-    born, gap = rows["born"][heap.step_object], rows["gap"][heap.step_object]
-    life = np.where(gap < 0, heap.births - 1, gap) - born + 1
-    share = (heap.step_gap - born) / life
-    bins = size_bins(life)
+    born, last = rows["born"][heap.step_object], rows["last_gap"][heap.step_object]
+    share = (heap.step_gap - born + 0.5) / (last - born + 1)
+    is_last = np.ones(len(share), np.bool_)
+    order = np.argsort(heap.step_object, kind="stable")
+    owner = heap.step_object[order]
+    is_last[order[:-1]] = owner[1:] != owner[:-1]
+    bins = np.where(is_last, 0, size_bins(rows["steps"][heap.step_object]))
     return [
-        [int(each), _quantiles(share[bins == each], _STEP_QUANTILES)] for each in np.unique(bins)
+        [int(each), _quantiles(share[bins == each], _STEP_QUANTILES)]
+        for each in np.unique(bins)
+        if each
     ]

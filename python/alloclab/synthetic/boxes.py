@@ -19,6 +19,7 @@ from alloclab.synthetic.columns import Floats, Ints
 from alloclab.synthetic.scales import LENGTH, Scale
 
 SAMPLE = 4096  # of a box's rows, on which cuts are chosen; what a box keeps is taken from all
+_HELD = 1.5  # errors in bytes held count so much more than those in distributions
 _SPREAD = 0.02  # keeps cutting what looks uniform on each axis and may not be so jointly
 
 
@@ -141,6 +142,8 @@ def how_it_dies(group: Group, rows: Ints) -> tuple[str, float]:
     columns = group.columns
     is_gap = columns["gap"][rows].std() * group.unit < columns["lived"][rows].std()
     column = "gap" if is_gap else "lived_place"
+    if group.name.startswith("landmark") and columns["lived"][rows[0]] > group.unit:
+        column = "gap"
     if len(rows) < 3:
         return column, 0.0
     ranks = [_ranks(columns[name][rows]) for name in ("exactly_born", column)]
@@ -168,7 +171,10 @@ class BoxTree:
         self._characters = 0
         self._serial = 0
         for index, group in enumerate(groups):
-            if len(group.columns["born"]):
+            if group.name.startswith("landmark"):
+                for row in range(len(group.columns["born"])):
+                    self._add(index, np.array([row]))
+            elif len(group.columns["born"]):
                 self._add(index, np.arange(len(group.columns["born"])))
 
     def grow(self, characters: int) -> list[list[list[Any]]]:
@@ -250,7 +256,8 @@ def box_errors(
         else:
             displaced = off / max(float(columns[axis].max()), 1.0)
             held = held_share * misfit.off / max(float(columns[axis].mean()), 1e-9)
-        found[axis] = (count_share * displaced + min(held, 4 * held_share + byte_share), misfit.cut)
+        held = min(held, 4 * held_share + byte_share)
+        found[axis] = (count_share * displaced + _HELD * held, misfit.cut)
     return _with_joint(found, columns, death, held_share)
 
 
@@ -268,5 +275,5 @@ def _with_joint(
     wrong = held_share * min(abs(apart / max(float(columns["held"].mean()), 1e-9) - 1), 4.0)
     worst = max(names, key=lambda name: found[name][0])
     error, cut = found[worst]
-    return {**found, worst: (error + wrong, cut)}
+    return {**found, worst: (error + _HELD * wrong, cut)}
 

@@ -33,6 +33,8 @@ class Heap:
     null_gap: Ints
     clock_ns: Floats
     left_out: dict[str, int]
+    lifo_percent: int
+    has_touched: bool
 
     @property
     def births(self) -> int:
@@ -102,7 +104,20 @@ def read_heap(trace: Trace) -> Heap:
         np.maximum(np.searchsorted(birth, null_event) - 1, 0),
         np.concatenate([np.zeros(0), *clock]),
         _left_out(counts),
+        _lifo_percent(death, gap),
+        trace.summary()["has_touched"] != 0,
     )
+
+
+def _lifo_percent(death: Ints, gap: Ints) -> int:
+    """Returns of frees right after each other, with no birth between, how many are of the younger
+    object first.
+    """
+    order = np.argsort(death, kind="stable")
+    order = order[death[order] >= 0]
+    is_same = gap[order[1:]] == gap[order[:-1]]
+    is_lifo = order[1:] < order[:-1]
+    return round(100 * int((is_lifo & is_same).sum()) / max(int(is_same.sum()), 1))
 
 
 def allocated_before(size: npt.NDArray[Any], is_region: npt.NDArray[Any]) -> Ints:

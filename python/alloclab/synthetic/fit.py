@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from alloclab.synthetic.boxes import BoxTree, Group
 from alloclab.synthetic.columns import LARGE_BYTES, Floats, Heap, Ints
@@ -14,11 +15,14 @@ from alloclab.synthetic.scales import Scale, fit_scale
 
 POSITIONS = 10_000
 """In how many parts of a run births and deaths are placed, where it has more allocations."""
-SORTS = ("small", "large", "chain", "region")
+SORTS = ("small", "large", "chain", "region", "landmark")
 GROUPS = tuple(f"{sort}_{fate}" for sort in SORTS for fate in ("freed", "kept"))
-"""Small blocks, large ones, those that were reallocated, mapped regions; freed, or kept to the end."""
+"""Small blocks, large ones, those that were reallocated, mapped regions, and landmarks: the few blocks
+that are a large part of the peak each, one box for each; freed, or kept to the end."""
 _RANGES = 270  # of a scale
-_PROMINENCE = 1000
+_PER_OBJECT = 2  # characters: of a short run, boxes must not become its objects one by one
+_LANDMARKS = 48  # at most
+_PROMINENCE = 10_000
 _BYTE_WEIGHT = 0.35  # of a scale's width: the rest is by count
 
 
@@ -26,9 +30,9 @@ def group_axes(name: str) -> tuple[tuple[str, ...], bool]:
     """Returns the axes of a group's boxes, in the order JSON has them, and whether it dies."""
     sort, _, fate = name.partition("_")
     axes: tuple[str, ...] = ("born", "size_place")
-    if sort == "chain":
+    if sort in ("chain", "landmark"):
         axes += ("growth", "kept", "steps", "settled")
-    if sort in ("chain", "large"):
+    if sort != "small" and sort != "region":
         axes += ("touched",)
     return axes, fate == "freed"
 
@@ -41,6 +45,23 @@ def peak_bytes(heap: Heap) -> int:
     freed = rows["gap"] >= 0
     np.subtract.at(change, rows["gap"][freed] + 1, most[freed])
     return int(np.cumsum(change).max(initial=1))
+
+
+def position_unit(births: int) -> float:
+    """Returns how many births there are in one of the positions that boxes know."""
+    return max(1.0, births / POSITIONS)
+
+
+def landmarks(heap: Heap, peak: int) -> npt.NDArray[np.bool_]:
+    """Says which blocks are landmarks: a hundredth of the peak or more each, and few."""
+    rows = heap.objects
+    is_block = ~rows["is_region"]
+    most = np.sort(rows["max_size"][is_block])[::-1]
+    more = int(most[_LANDMARKS]) if len(most) > _LANDMARKS else 0
+    found: npt.NDArray[np.bool_] = is_block & (
+        rows["max_size"] > max(more, peak // 100, LARGE_BYTES // 4)
+    )
+    return found
 
 
 def prominence(sizes: Ints, peak: int) -> Floats:
@@ -77,10 +98,12 @@ def fit_boxes(
     rows = heap.objects
     rng = np.random.default_rng(0)  # only spreads values over their own width of a scale
     is_large = rows["max_size"] >= LARGE_BYTES
-    sort = np.select([rows["is_region"], rows["steps"] > 0, is_large], [3, 2, 1], 0)
-    unit = max(1.0, heap.births / POSITIONS)
-    groups = []
     peak = peak_bytes(heap)
+    is_landmark = landmarks(heap, peak)
+    kinds = [rows["is_region"], is_landmark, rows["steps"] > 0, is_large]
+    sort = np.select(kinds, [3, 4, 2, 1], 0)
+    unit = position_unit(heap.births)
+    groups = []
     for name in GROUPS:
         axes, dies = group_axes(name)
         is_sort = sort == SORTS.index(name.split("_")[0])
@@ -106,7 +129,12 @@ def fit_boxes(
             "lived_bytes": rows["lived_bytes"][where],
             "held": most.astype(np.float64) * lived,
         }
-        if dies:
+        if name.startswith("landmark"):
+            columns["born"] = np.round(born / unit, 4)
+        if dies and name.startswith("landmark"):
+            columns["gap"] = np.round((gap + 0.5) / unit, 4)
+            columns["lived_place"] = lived_scale.place(lived, rng)
+        elif dies:
             columns["gap"] = np.floor(gap / unit)
             columns["lived_place"] = lived_scale.place(
                 np.asarray(columns[lived_on_scale]), rng
@@ -114,4 +142,4 @@ def fit_boxes(
         floats = {key: np.asarray(column, np.float64) for key, column in columns.items()}
         scale = (size_scale, lived_scale, lived_on_scale)
         groups.append(Group(name, floats, axes, dies, unit, *scale))
-    return dict(zip(GROUPS, BoxTree(groups).grow(characters), strict=True))
+    return dict(zip(GROUPS, BoxTree(groups).grow(min(characters, _PER_OBJECT * heap.births + 2000)), strict=True))

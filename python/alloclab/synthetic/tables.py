@@ -13,8 +13,6 @@ _PARTS = 128  # of the run, for null frees and the clock
 _THREAD_PARTS = 32  # of the run, each with its own share of threads
 _STEP_QUANTILES = 17
 _MOST_PAIRS = 400  # of threads that allocate and free
-NOBODY = -1
-"""The thread a kept object is freed by."""
 
 
 def size_bins(sizes: Ints) -> Ints:
@@ -42,7 +40,9 @@ def fit_tables(heap: Heap) -> dict[str, Any]:
             rows["call"][freed & blocks], rows["is_zeroed"][freed & blocks].astype(np.int64)
         ),
         "threads": _threads(heap),
+        "thread_changes": _thread_changes(heap),
         "handovers": _handovers(heap),
+        "lifo_percent": heap.lifo_percent,
         "steps": _steps(heap),
         "nulls": _quantiles(heap.null_gap / max(heap.births, 1), _PARTS + 1),
         "null_frees": len(heap.null_gap),
@@ -65,6 +65,12 @@ def _threads(heap: Heap) -> list[list[list[int]]]:
     return [
         counted(threads[begin:end]) for begin, end in zip(edges[:-1], edges[1:], strict=True)
     ]
+
+
+def _thread_changes(heap: Heap) -> float:
+    """Returns the share of births that are another thread's than the one before."""
+    threads = heap.objects["birth_thread"]
+    return float(f"{(threads[1:] != threads[:-1]).mean():.4g}") if len(threads) > 1 else 0.0
 
 
 def _handovers(heap: Heap) -> list[list[int]]:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""Puts drawn objects in the order of their births and says in which gap each is freed.
+
+A gap is what lies between a birth and the next one. How small blocks live is known in bytes, as
+Barrett and Zorn (1993, "Using lifetime predictors to improve memory allocation performance")
+measure lifetimes; where the boxes know more exactly when than for how long, they say the gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alloclab.synthetic.columns import LARGE_BYTES, Floats, Ints, allocated_before
+from alloclab.synthetic.companions import place_large
+from alloclab.synthetic.order import class_of, put_in_order
+from alloclab.synthetic.scales import Scale
+
+_COUPLED = 256  # births within which large blocks of a size change places
+_SOON = 2  # births after a large block that say which of them is the one to live longer
+_ALMOST_NOTHING = 0.1  # bytes: a life of none is far from any other on a scale of doublings
+
+
+def order_births(
+    rng: np.random.Generator,
+    columns: Mapping[str, Any],
+    sizes: Scale,
+    tables: Mapping[str, Any],
+    positions: float,
+) -> tuple[dict[str, Any], Floats]:
+    """Returns the columns in the order of births, with `size` in bytes, and where on the run, in
+    positions of the model, each birth is.
+
+    Args:
+        positions: how many of them the run has.
+    """
+    count = len(columns["born"])
+    loose = np.where(columns["is_landmark"], 0.5, rng.random(count))
+    order = np.argsort(columns["born"] + loose)
+    place = (columns["born"] + loose)[order]
+    ordered = {key: column[order] for key, column in columns.items()}
+    ordered["size"] = sizes.value(ordered["size_place"])
+    is_landmark = ordered["is_landmark"]
+    is_large = ~is_landmark & (ordered["size"] >= LARGE_BYTES)
+    small, large = np.flatnonzero(~is_large & ~is_landmark), np.flatnonzero(is_large)
+    small = small[put_in_order(rng, class_of(sizes, ordered["size"][small]), tables["lifts"])]
+    others = _merged(place_large(rng, tables["companions"], large, len(large) + len(small)), large, small)
+    at = np.rint(ordered["born"][is_landmark] / positions * count).astype(np.int64)
+    again = _merged(_apart(at, count), np.flatnonzero(is_landmark), others)
+    return {key: column[again] for key, column in ordered.items()}, place
+
+
+def _apart(slots: Ints, count: int) -> Ints:
+    """Returns these slots, in order, of `count`, moved so that no two are one."""
+    number = np.arange(len(slots))
+    moved = np.maximum.accumulate(slots - number) + number
+    return np.asarray(np.minimum(moved, count - len(slots) + number), np.int64)
+
+
+def _merged(slots: Ints, at_slots: Ints, others: Ints) -> Ints:
+    """Returns all of both, these at the slots and the others around them."""
+    merged = np.empty(len(at_slots) + len(others), np.int64)
+    is_slot = np.zeros(len(merged), np.bool_)
+    is_slot[slots] = True
+    merged[is_slot], merged[~is_slot] = at_slots, others
+    return merged
+
+
+def place_deaths(
+    rng: np.random.Generator,
+    columns: dict[str, Any],
+    place: Floats,
+    small_lives: Scale,
+    other_lives: Scale,
+) -> Ints:
+    """Returns the gap in which each object is freed, -1 where it is kept.
+
+    Large blocks of one size near each other change places, so that the longer-lived is followed by
+    more bytes.
+    """
+    count = len(place)
+    born = np.arange(count)
+    allocated = allocated_before(columns["size"], columns["is_region"])
+    knows_life = columns["lived_place"] >= 0
+    is_coupled = knows_life & ~columns["is_landmark"] & (columns["size"] >= LARGE_BYTES)
+    _couple_large(columns, allocated, np.flatnonzero(is_coupled))
+    at = columns["lived_place"]
+    by_bytes = _gap_after_bytes(allocated, small_lives.value(at))
+    by_births = born + other_lives.value(at)
+    loose = np.where(columns["is_landmark"], 0.5, rng.random(count))
+    by_position = np.searchsorted(place, columns["gap"] + loose) - 1
+    gap = np.select(
+        [~columns["is_freed"], ~knows_life, columns["is_small"]],
+        [-1, np.maximum(by_position, born), by_bytes],
+        by_births,
+    )
+    return np.asarray(np.minimum(gap, count - 1), np.int64)
+
+
+def _couple_large(columns: dict[str, Any], allocated: Ints, large: Ints) -> None:
+    """Swaps the rows of large blocks of a size near each other by what is allocated soon after."""
+    last = len(allocated) - 1
+    soon = allocated[np.minimum(large + 1 + _SOON, last)] - allocated[large + 1]
+    size, window = columns["size"][large], large // _COUPLED
+    to = large[np.lexsort((soon, size, window))]
+    source = large[np.lexsort((columns["lived_place"][large], size, window))]
+    for column in columns.values():
+        column[to] = column[source]
+
+
+def _gap_after_bytes(allocated: Ints, lived: Ints) -> Ints:
+    """Returns the gap before which about `lived` bytes are allocated after each object's birth: the
+    nearest on a scale of doublings.
+    """
+    count = len(lived)
+    born = np.arange(count)
+    begin = allocated[1:]
+    after = np.searchsorted(allocated, begin + lived, side="left")
+    after = np.clip(after, born + 1, count)
+    below = np.maximum(allocated[after - 1] - begin, _ALMOST_NOTHING)
+    above = (allocated[after] - begin).astype(np.float64)
+    is_below = (lived.astype(np.float64) ** 2 < below * above) & (after > born + 1)
+    return np.asarray(after - 1 - is_below, np.int64)

@@ -57,7 +57,7 @@ PYTHON_ORDER = [
     {"replay"},
     {"results"},
     {"stats"},
-    {"sweep", "tune", "gate", "simulate"},
+    {"sweep", "tune", "gate", "simulate", "synthetic"},
     {"cli", "_pytest", "_magic", "_recording_magic", "__main__"},
 ]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c", ".py", ".js", ".sh"}

@@ -10,7 +10,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from alloclab.cli import compare, compile, diff, doctor, info, phases, record, replay, seal, top
+from alloclab.cli import (
+    compare,
+    compile,
+    diff,
+    doctor,
+    generate,
+    info,
+    model,
+    phases,
+    record,
+    replay,
+    seal,
+    top,
+)
 from alloclab.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Error, exit_code
 
 _DESCRIPTION = """\
@@ -48,6 +61,8 @@ _VERBS: tuple[Verb, ...] = (
     replay,
     compare,
     compile,
+    model,
+    generate,
     doctor,
 )
 

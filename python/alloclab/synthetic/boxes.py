@@ -57,6 +57,8 @@ class Group:
     def encode(self, axis: str, rows: Ints) -> Any:
         """Returns what a box of these rows keeps of an axis."""
         scale = self.scale_of(axis)
+        if axis == "gap" and "exact_gap" in self.columns and self.is_one_value("exact_gap", rows):
+            return _plain(float(self.columns["exact_gap"][rows[0]]))
         if scale and self.is_one_value(axis, rows):
             return _plain(scale[0].middle(int(self.columns[scale[1]][rows[0]])))
         return encode_axis(self.columns[axis][rows])

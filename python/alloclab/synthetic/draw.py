@@ -60,11 +60,16 @@ def draw_objects(
 ) -> dict[str, Any]:
     """Draws the objects of all boxes, in no order.
 
-    Returns columns: what boxes keep on their axes; `gap` and `lived_place`, at least one of them -1
+    Returns columns: what boxes keep on their axes, `born` and `gap` in positions of the run; `gap` and `lived_place`, at least one of them -1
     in each row, both where `is_freed` is false; `is_small`, `is_landmark` and `is_region`.
     """
     parts = [_draw_group(rng, name, boxes[name], counts[name]) for name in GROUPS]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _within(rng: np.random.Generator, axis: Any, count: int) -> Any:
+    """Returns where within their positions births or deaths are: a fraction is exact as it is."""
+    return 0.0 if isinstance(axis, float) else rng.random(count)
 
 
 def _draw_group(
@@ -85,10 +90,14 @@ def _draw_group(
         for axis, encoded in zip(axes, box[1:], strict=False):
             ranks = born if axis == "born" else None
             columns[axis][rows] = draw_axis(rng, encoded, count, ranks)
+            if axis == "born" and not name.startswith("landmark"):
+                columns[axis][rows] += _within(rng, encoded, count)
         if dies:
-            columns["gap" if box[-3] else "lived_place"][rows] = draw_axis(
-                rng, box[-2], count, dying
-            )
+            end = draw_axis(rng, box[-2], count, dying)
+            if box[-3]:
+                columns["gap"][rows] = end + _within(rng, box[-2], count)
+            else:
+                columns["lived_place"][rows] = end
     columns["is_freed"] = np.full(total, dies)
     columns["is_small"] = np.full(total, name.startswith("small"))
     columns["is_landmark"] = np.full(total, name.startswith("landmark"))

@@ -15,6 +15,8 @@ from alloclab.synthetic.scales import Scale, fit_scale
 
 POSITIONS = 10_000
 """In how many parts of a run births and deaths are placed, where it has more allocations."""
+END = 1.05
+"""Where, in lengths of the run, boxes put the frees after the last birth."""
 SORTS = ("small", "large", "chain", "region", "landmark")
 GROUPS = tuple(f"{sort}_{fate}" for sort in SORTS for fate in ("freed", "kept"))
 """Small blocks, large ones, those that were reallocated, mapped regions, and landmarks: the few blocks
@@ -135,7 +137,9 @@ def fit_boxes(
             columns["gap"] = np.round((gap + 0.5) / unit, 4)
             columns["lived_place"] = lived_scale.place(lived, rng)
         elif dies:
-            columns["gap"] = np.floor(gap / unit)
+            columns["exact_gap"] = np.round((gap + 0.5) / unit, 4)
+            is_last = gap == heap.births - 1  # what is freed as the run ends stands apart
+            columns["gap"] = np.where(is_last, np.ceil(END * heap.births / unit), gap // unit)
             columns["lived_place"] = lived_scale.place(
                 np.asarray(columns[lived_on_scale]), rng
             )

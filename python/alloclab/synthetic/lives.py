@@ -37,9 +37,8 @@ def order_births(
         positions: how many of them the run has.
     """
     count = len(columns["born"])
-    loose = np.where(columns["is_landmark"], 0.5, rng.random(count))
-    order = np.argsort(columns["born"] + loose)
-    place = (columns["born"] + loose)[order]
+    order = np.argsort(columns["born"], kind="stable")
+    place = columns["born"][order]
     ordered = {key: column[order] for key, column in columns.items()}
     ordered["size"] = sizes.value(ordered["size_place"])
     is_landmark = ordered["is_landmark"]
@@ -69,7 +68,6 @@ def _merged(slots: Ints, at_slots: Ints, others: Ints) -> Ints:
 
 
 def place_deaths(
-    rng: np.random.Generator,
     columns: dict[str, Any],
     place: Floats,
     small_lives: Scale,
@@ -89,8 +87,7 @@ def place_deaths(
     at = columns["lived_place"]
     by_bytes = _gap_after_bytes(allocated, small_lives.value(at))
     by_births = born + other_lives.value(at)
-    loose = np.where(columns["is_landmark"], 0.5, rng.random(count))
-    by_position = np.searchsorted(place, columns["gap"] + loose) - 1
+    by_position = np.searchsorted(place, columns["gap"]) - 1
     gap = np.select(
         [~columns["is_freed"], ~knows_life, columns["is_small"]],
         [-1, np.maximum(by_position, born), by_bytes],

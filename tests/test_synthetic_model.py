@@ -218,9 +218,9 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yields where in a document each number, string and list is."""
     if path:
         yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in items if isinstance(value, (dict, list)) else ():
-        yield from leaves(inner, (*path, key))
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*path, key))
 
 
 def changed(document: Any, path: tuple[Any, ...], value: Any) -> str:
@@ -265,6 +265,13 @@ def test_what_is_no_model_is_refused_with_the_reason(text: str, reason: str) -> 
     with pytest.raises(al.Error) as caught:
         al.Model.from_json(text)
     assert str(caught.value).startswith(reason)
+
+
+def test_a_model_of_more_objects_than_events_is_refused(chains: Trace) -> None:
+    document = json.loads(al.model(chains).to_json())
+    document["events"] = 1
+    with pytest.raises(al.Error, match="births: 3000 objects in 1 events"):
+        al.Model.from_json(json.dumps(document))
 
 
 def test_boxes_that_do_not_add_up_are_refused_by_their_sum(chains: Trace) -> None:

@@ -14,7 +14,8 @@ NAME = "model"
 SUMMARY = "fit a model of sizes and lifetimes to a trace"
 DESCRIPTION = """\
 Writes how a program uses its heap as distributions: at most 64 KiB of JSON, from which
-`alloclab generate --model` makes traces. docs/synthetic.md says what it keeps and how near it comes.
+`alloclab generate --model` makes traces. docs/synthetic.md says what it keeps and how near it
+comes.
 
   alloclab model workloads/freeciv.alloctrace -o freeciv.json
 """

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Programs made to fragment a heap: Robson's, and littering.
 
-Robson (1971, "An estimate of the store size necessary for dynamic storage allocation"; 1974, "Bounds
-for some functions concerning dynamic storage allocation") shows how much any allocator that does
-not move blocks needs in the worst case, by a program that does it to each. Littering is what Berger
-et al. (2000, "Hoard"; 2019, "Mesh") and others do to one: many small blocks, of which a random share
-stays, so that pages are held by little, and then blocks that fit into none of the holes.
+Robson (1971, "An estimate of the store size necessary for dynamic storage allocation"; 1974,
+"Bounds for some functions concerning dynamic storage allocation") shows how much any allocator that
+does not move blocks needs in the worst case, by a program that does it to each. Littering is what
+Berger et al. (2000, "Hoard"; Powers et al. 2019, "Mesh") have in mind: many small blocks, of which
+a random share stays, so that pages are held by little, and then blocks that fit into no hole.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from alloclab.traces import Trace
 
 
 def robson_bound(live: int, largest: int) -> int:
-    """Returns the bytes that every allocator of aligned powers of two needs for the program `robson`
-    makes: `live * (log2(largest) / 2 + 1) - largest + 1`, in units of the smallest block.
+    """Returns what no allocator can do without: live * (log2(largest) / 2 + 1) - largest + 1 units.
 
-    Robson (1974), for blocks of 1, 2, 4, ..., `largest` units and at most `live` units alive.
+    Robson (1971), for blocks of 1, 2, 4, ..., `largest` units, never moved, of which at most `live`
+    units are alive.
     """
     return live * (largest.bit_length() - 1) // 2 + live - largest + 1
 
@@ -36,8 +36,8 @@ def robson(
     Phase 0 fills `live_bytes` with blocks of one unit. Phase i keeps, of what lies at the same
     offset f in each window of 2^i units, one block a window, and frees the others, so that no hole
     is as large as the 2^i units that it then allocates as long as they fit into `live_bytes`. f is
-    that one of the two choices left by the phase before that wastes more. Where blocks are placed is
-    known because first fit's own rules are followed here.
+    that one of the two choices left by the phase before that wastes more. Where blocks are placed
+    is known because first fit's own rules are followed here.
 
     Args:
         live_bytes: what is alive at most, M; a multiple of the largest block.
@@ -51,7 +51,8 @@ def robson(
     check_counts(live_bytes=live_bytes, phases=phases, unit_bytes=unit_bytes)
     if phases > 24 or live_bytes % (unit_bytes << phases):
         raise UsageError(
-            f"live_bytes: {live_bytes} is no multiple of the largest block, {unit_bytes} * 2^{phases}"
+            f"live_bytes: {live_bytes} is no multiple of the largest block, "
+            f"{unit_bytes} * 2^{phases}"
         )
     script = Script()
     live = live_bytes // unit_bytes
@@ -81,7 +82,7 @@ def _covers(place: int, units: int, offset: int, window: int) -> bool:
 
 
 def _wasted_units(blocks: dict[int, tuple[int, int]], offset: int, window: int) -> int:
-    """Returns what is lost to the blocks that would stay: of a window each, what they do not fill."""
+    """Returns what is lost to blocks that would stay: of a window each, what they do not fill."""
     return sum(
         window - units for at, (_, units) in blocks.items() if _covers(at, units, offset, window)
     )
@@ -115,10 +116,10 @@ def littering(
 ) -> Trace:
     """Writes a littered heap: small blocks, of which few stay, then larger ones of as many bytes.
 
-    `objects` blocks of `small_bytes` are allocated, and all but a random `kept_share` of them freed,
-    in random order. Then blocks of `large_bytes` are allocated until as many bytes are alive as
-    before. Nothing is freed at the end, as a server would be at work. An allocator that gives each
-    page to one size holds the small blocks' pages for the share that stayed.
+    `objects` blocks of `small_bytes` are allocated, and all but a random `kept_share` of them
+    freed, in random order. Then blocks of `large_bytes` are allocated until as many bytes are alive
+    as before. Nothing is freed at the end, as a server would be at work. An allocator that gives
+    each page to one size holds the small blocks' pages for the share that stayed.
 
     Args:
         kept_share: of the small blocks, from 0 to 1.

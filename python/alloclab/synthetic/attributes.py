@@ -72,7 +72,7 @@ def draw_freeing_threads(
     freeing = choose_by(rng, threads, handovers, [0])[:, 0]
     known = {row[0] for row in handovers}
     is_known = np.isin(threads, np.array(sorted(known), np.int64))
-    return np.where(is_known, freeing, threads)
+    return np.asarray(np.where(is_known, freeing, threads), np.int64)
 
 
 def draw_zeroed(

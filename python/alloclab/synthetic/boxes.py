@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Boxes: a joint distribution as an adaptive histogram, split where it is furthest from the data.
 
-A tree of axis-parallel cuts, as in a k-d tree (Bentley 1975), grown best first: of all boxes the one
-with the largest error is cut next, at the point where its marginal differs most from the
+A tree of axis-parallel cuts, as in a k-d tree (Bentley 1975), grown best first: of all boxes the
+one with the largest error is cut next, at the point where its marginal differs most from the
 one-parameter curve that a box keeps of it. How the order of deaths follows that of births is kept
 as a rank correlation in each box: 1 is first in, first out, -1 last in, first out.
 """
@@ -18,8 +18,9 @@ import numpy as np
 from alloclab.synthetic.columns import Floats, Ints
 from alloclab.synthetic.scales import LENGTH, Scale
 
-SAMPLE = 4096  # of a box's rows, on which cuts are chosen; what a box keeps is taken from all
+SAMPLE = 3072  # of a box's rows, on which cuts are chosen; what a box keeps is taken from all
 _HELD = 1.5  # errors in bytes held count so much more than those in distributions
+_ANY = -0.5  # a correlation of usual length
 _SPREAD = 0.02  # keeps cutting what looks uniform on each axis and may not be so jointly
 
 
@@ -40,7 +41,6 @@ class Group:
     size_scale: Scale
     lived_scale: Scale
     lived_on_scale: str
-
 
     def scale_of(self, axis: str) -> tuple[Scale, str] | None:
         """Returns the scale of an axis that is on one, and the column of the values themselves."""
@@ -110,49 +110,61 @@ def encode_axis(values: Floats) -> Any:
     """Returns what a box keeps of an axis: one number, or [lowest, how far to the highest, where
     between them the mean is, in percent].
     """
-    low, high = round(float(values.min()), 4), round(float(values.max()), 4)
+    low, high = _tidy(float(values.min())), _tidy(float(values.max()))
     if high == low:
         return _plain(low)
-    return [_plain(low), _plain(round(high - low, 4)), _mean_percent(values)]
+    return [_plain(low), _plain(_tidy(high - low)), _mean_percent(values)]
+
+
+def _tidy(value: float) -> float:
+    """Rounds to four decimals; what is below 1 to five digits."""
+    return round(value, 4) if value >= 1 else float(f"{value:.5g}")
 
 
 def _plain(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-def encode_box(group: Group, rows: Ints) -> list[Any]:
+def encode_box(group: Group, rows: Ints, *, is_final: bool = True) -> list[Any]:
     """Returns a box as JSON holds it: how many, each axis; of what dies whether its gap is kept or
-    for how long it lived, that axis, and its rank correlation with births in percent.
+    for how long it lived, that axis, and its rank correlation with births in percent, any one where
+    only the length matters.
     """
     encoded: list[Any] = [len(rows)]
     encoded += [group.encode(axis, rows) for axis in group.axes]
     if group.dies:
-        column, correlation = how_it_dies(group, rows)
+        column = death_column(group, rows)
+        follows = correlation(group, rows, column) if is_final else _ANY
         encoded += [
             int(column == "gap"),
             group.encode(column, rows),
-            round(100 * correlation),
+            round(100 * follows),
         ]
     return encoded
 
 
-def how_it_dies(group: Group, rows: Ints) -> tuple[str, float]:
-    """Returns the column of a box's deaths that varies less, and its correlation with births: that
-    of two normal variables with the same rank correlation (Pearson 1907).
+def death_column(group: Group, rows: Ints) -> str:
+    """Returns the column of a box's deaths that varies less."""
+    columns = group.columns
+    if group.name.startswith("landmark"):
+        return "gap" if columns["lived"][rows[0]] > group.unit else "lived_place"
+    rows = rows[:: max(1, len(rows) // SAMPLE)]
+    is_gap = columns["gap"][rows].std() * group.unit < columns["lived"][rows].std()
+    return "gap" if is_gap else "lived_place"
+
+
+def correlation(group: Group, rows: Ints, column: str) -> float:
+    """Returns how a column of a box follows its births: the correlation of two normal variables
+    with the same rank correlation (Pearson 1907).
     """
     rows = rows[:: max(1, len(rows) // SAMPLE)]
-    columns = group.columns
-    is_gap = columns["gap"][rows].std() * group.unit < columns["lived"][rows].std()
-    column = "gap" if is_gap else "lived_place"
-    if group.name.startswith("landmark") and columns["lived"][rows[0]] > group.unit:
-        column = "gap"
     if len(rows) < 3:
-        return column, 0.0
-    ranks = [_ranks(columns[name][rows]) for name in ("exactly_born", column)]
+        return 0.0
+    ranks = [_ranks(group.columns[name][rows]) for name in ("exactly_born", column)]
     if ranks[0].std() == 0 or ranks[1].std() == 0:
-        return column, 0.0
+        return 0.0
     spearman = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-    return column, float(2 * np.sin(np.pi * spearman / 6))
+    return float(2 * np.sin(np.pi * spearman / 6))
 
 
 def _ranks(values: Floats) -> Floats:
@@ -198,7 +210,9 @@ class BoxTree:
     def _add(self, index: int, rows: Ints) -> None:
         leaf = self._judge(index, rows)
         sample = rows[:: max(1, len(rows) // SAMPLE)]
-        length = len(str(encode_box(self._groups[index], sample)).replace(" ", "")) + 1
+        length = (
+            len(str(encode_box(self._groups[index], sample, is_final=False)).replace(" ", "")) + 1
+        )
         self._characters += length
         self._serial += 1
         heapq.heappush(self._queue, (-leaf.error, self._serial, leaf, length))
@@ -233,7 +247,7 @@ def box_errors(
     held_share = float(columns["held"].mean()) * rows_of_held
     allocated_share = float(columns["size"].mean()) * rows_of_allocated
     byte_share = float(columns["max_size"].mean()) * rows_of_held
-    death = how_it_dies(group, sample)[0] if group.dies else ""
+    death = death_column(group, sample) if group.dies else ""
     found: dict[str, tuple[float, float]] = {"": (0.0, 0.0)}
     for axis in (*group.axes, *([death] if death else [])):
         misfit = _misfit(np.sort(columns[axis]))
@@ -278,4 +292,3 @@ def _with_joint(
     worst = max(names, key=lambda name: found[name][0])
     error, cut = found[worst]
     return {**found, worst: (error + _HELD * wrong, cut)}
-

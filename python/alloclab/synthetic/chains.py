@@ -60,4 +60,4 @@ def _sizes(columns: Mapping[str, Any], owner: Ints, number: Ints, steps: Ints) -
     climb = np.maximum(np.where(grows & shrinks, steps - 1, steps), 1)
     top = np.where(grows, most, np.maximum(last, 1))
     path = first * (top / first) ** (np.minimum(number, climb) / climb)
-    return np.rint(np.where(number == steps, last, path)).astype(np.int64)
+    return np.asarray(np.rint(np.where(number == steps, last, path)), np.int64)

@@ -23,8 +23,8 @@ class Heap:
     """A trace as a model sees it: columns of objects, and where reallocations and null frees stand.
 
     The clock counts objects: object k is born at k, and what happens after its birth and before the
-    next one's happens in gap k. `gap` of an object is the gap of its death, -1 where it was alive at
-    the end. `touched` is the share of its pages that were resident at its death.
+    next one's happens in gap k. `gap` of an object is the gap of its death, -1 where it was alive
+    at the end. `touched` is the share of its pages that were resident at its death.
     """
 
     objects: dict[str, npt.NDArray[Any]]
@@ -150,10 +150,8 @@ def _touched(
 
 def _left_out(counts: Ints) -> dict[str, int]:
     """Counts the events that have no counterpart in a model, by kind."""
-    made = ("allocate", "free", "free_null", "reallocate", "reallocate_zero", "map")
-    made += ("map_reserved", "split", "unmap")
+    made = {"allocate", "free", "free_null", "reallocate", "reallocate_zero"}
+    made |= {"map", "map_reserved", "split", "unmap"}
     return {
-        name: int(counts[code])
-        for name, code in KINDS.items()
-        if counts[code] and name not in made
+        name: int(counts[code]) for name, code in KINDS.items() if counts[code] and name not in made
     }

@@ -32,9 +32,7 @@ def fit_companions(sizes: Ints) -> dict[str, Any]:
     }
 
 
-def place_large(
-    rng: np.random.Generator, table: dict[str, Any], places: Ints, count: int
-) -> Ints:
+def place_large(rng: np.random.Generator, table: dict[str, Any], places: Ints, count: int) -> Ints:
     """Returns where large blocks stand among `count` births, in order, no two at one place.
 
     Args:
@@ -56,7 +54,7 @@ def place_large(
     passed = np.cumsum(np.where(is_near, step, 0))
     leader = np.maximum.accumulate(np.where(is_near, 0, np.arange(len(places))))
     wanted = np.sort(places[leader] + passed - passed[leader])
-    number = np.arange(len(places))
-    placed = np.maximum.accumulate(wanted - number) + number
-    latest = count - len(places) + number
+    index = np.arange(len(places))
+    placed = np.maximum.accumulate(wanted - index) + index
+    latest = count - len(places) + index
     return np.asarray(np.minimum(placed, latest), np.int64)

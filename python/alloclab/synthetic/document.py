@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from alloclab.errors import Error
@@ -39,6 +39,8 @@ def check_document(text: str) -> dict[str, Any]:
         _fail("name", "no string")
     for name in ("births", "events"):
         _number(document.get(name), name, 0, _MAX_NUMBER)
+    if document["births"] > document["events"]:
+        _fail("births", f"{document['births']} objects in {document['events']} events")
     if not isinstance(document.get("has_touched"), bool):
         _fail("has_touched", "neither true nor false")
     for kind, count in _table(document.get("left_out"), "left_out").items():

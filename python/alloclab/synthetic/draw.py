@@ -16,9 +16,7 @@ _COLUMNS = ("born", "size_place", "growth", "kept", "steps", "settled", "touched
 _ALONE = {"growth": 1.0, "kept": 1.0, "steps": 0.0, "settled": 0.0, "touched": 1.0}
 
 
-def draw_axis(
-    rng: np.random.Generator, axis: Any, count: int, ranks: Ints | None = None
-) -> Floats:
+def draw_axis(rng: np.random.Generator, axis: Any, count: int, ranks: Ints | None = None) -> Floats:
     """Returns `count` values of an encoded axis, one from each of as many equal shares of it.
 
     Args:
@@ -60,8 +58,8 @@ def draw_objects(
 ) -> dict[str, Any]:
     """Draws the objects of all boxes, in no order.
 
-    Returns columns: what boxes keep on their axes, `born` and `gap` in positions of the run; `gap` and `lived_place`, at least one of them -1
-    in each row, both where `is_freed` is false; `is_small`, `is_landmark` and `is_region`.
+    Returns columns: what boxes keep on their axes, `born` and `gap` in
+    positions of the run; `gap` and `lived_place`, at least one of them -1 in each row, both where `is_freed` is false; `is_small`, `is_landmark` and `is_region`.
     """
     parts = [_draw_group(rng, name, boxes[name], counts[name]) for name in GROUPS]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

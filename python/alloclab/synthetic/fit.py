@@ -19,12 +19,12 @@ END = 1.05
 """Where, in lengths of the run, boxes put the frees after the last birth."""
 SORTS = ("small", "large", "chain", "region", "landmark")
 GROUPS = tuple(f"{sort}_{fate}" for sort in SORTS for fate in ("freed", "kept"))
-"""Small blocks, large ones, those that were reallocated, mapped regions, and landmarks: the few blocks
-that are a large part of the peak each, one box for each; freed, or kept to the end."""
+"""Small blocks, large ones, those that were reallocated, mapped regions, and landmarks: the few
+blocks that are a large part of the peak each, one box for each; freed, or kept to the end."""
 _RANGES = 270  # of a scale
 _PER_OBJECT = 2  # characters: of a short run, boxes must not become its objects one by one
 _LANDMARKS = 48  # at most
-_PROMINENCE = 10_000
+_PROMINENCE = 3_000
 _BYTE_WEIGHT = 0.35  # of a scale's width: the rest is by count
 
 
@@ -79,7 +79,7 @@ def _scale(values: Any, weights: Any, ranges: int) -> Scale:
 
 
 def fit_scales(heap: Heap) -> dict[str, Scale]:
-    """Returns the scales of sizes, of small blocks' lives in bytes and of others' in allocations."""
+    """Returns scales: of sizes, of small blocks' lives in bytes and of others' in allocations."""
     rows = heap.objects
     freed = rows["gap"] >= 0
     lived = np.where(freed, rows["gap"], heap.births) - rows["born"]
@@ -89,7 +89,9 @@ def fit_scales(heap: Heap) -> dict[str, Scale]:
     return {
         "sizes": _scale(rows["size"], held, _RANGES),
         "lives_bytes": _scale(rows["lived_bytes"][small], held[small], _RANGES),
-        "lives": _scale(lived[other], prominence(rows["max_size"], peak_bytes(heap))[other], _RANGES // 3),
+        "lives": _scale(
+            lived[other], prominence(rows["max_size"], peak_bytes(heap))[other], _RANGES // 3
+        ),
     }
 
 
@@ -140,10 +142,14 @@ def fit_boxes(
             columns["exact_gap"] = np.round((gap + 0.5) / unit, 4)
             is_last = gap == heap.births - 1  # what is freed as the run ends stands apart
             columns["gap"] = np.where(is_last, np.ceil(END * heap.births / unit), gap // unit)
-            columns["lived_place"] = lived_scale.place(
-                np.asarray(columns[lived_on_scale]), rng
-            )
+            columns["lived_place"] = lived_scale.place(np.asarray(columns[lived_on_scale]), rng)
         floats = {key: np.asarray(column, np.float64) for key, column in columns.items()}
         scale = (size_scale, lived_scale, lived_on_scale)
         groups.append(Group(name, floats, axes, dies, unit, *scale))
-    return dict(zip(GROUPS, BoxTree(groups).grow(min(characters, _PER_OBJECT * heap.births + 2000)), strict=True))
+    return dict(
+        zip(
+            GROUPS,
+            BoxTree(groups).grow(min(characters, _PER_OBJECT * heap.births + 2000)),
+            strict=True,
+        )
+    )

@@ -13,8 +13,8 @@ from alloclab.errors import UsageError
 from alloclab.synthetic import attributes
 from alloclab.synthetic.chains import draw_steps
 from alloclab.synthetic.columns import LARGE_BYTES, Ints
-from alloclab.synthetic.fit import position_unit
 from alloclab.synthetic.draw import draw_objects, scaled_counts
+from alloclab.synthetic.fit import position_unit
 from alloclab.synthetic.lives import order_births, place_deaths
 from alloclab.synthetic.scales import scale_from_json
 from alloclab.synthetic.timeline import fit_events, order_events

@@ -45,7 +45,8 @@ def order_births(
     is_large = ~is_landmark & (ordered["size"] >= LARGE_BYTES)
     small, large = np.flatnonzero(~is_large & ~is_landmark), np.flatnonzero(is_large)
     small = small[put_in_order(rng, class_of(sizes, ordered["size"][small]), tables["lifts"])]
-    others = _merged(place_large(rng, tables["companions"], large, len(large) + len(small)), large, small)
+    slots = place_large(rng, tables["companions"], large, len(large) + len(small))
+    others = _merged(slots, large, small)
     at = np.rint(ordered["born"][is_landmark] / positions * count).astype(np.int64)
     again = _merged(_apart(at, count), np.flatnonzero(is_landmark), others)
     return {key: column[again] for key, column in ordered.items()}, place

@@ -26,8 +26,8 @@ _RESERVE = 600  # characters between the estimate of what boxes take and what th
 class Model:
     """How a program uses its heap: sizes, lifetimes and their order, as distributions.
 
-    Made by `alloclab.model` or `from_json`. Immutable; the same model, events and seed give the same
-    trace, byte for byte, with one version of NumPy.
+    Made by `alloclab.model` or `from_json`. Immutable; the same model, events and seed give the
+    same trace, byte for byte, with one version of NumPy.
     """
 
     document: Mapping[str, Any]

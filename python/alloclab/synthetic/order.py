@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Which size follows which: births that stand near each other are put in the order of a Markov chain.
+"""Which size follows which: births near each other are put in the order of a Markov chain.
 
-Zorn and Grunwald (1992, "Empirical measurements of six allocation-intensive C programs", and 1994,
-"Evaluating models of memory allocation") draw sizes from a Markov chain of the first order. Here the
-boxes say what is born in a stretch of the run, and the chain only in which order: how much more
-often than by chance one class of sizes comes right after another, and how much more often one after
-the next.
+Zorn and Grunwald (1994, "Evaluating models of memory allocation") compare models that draw sizes
+independently with a Markov chain of them. Here the boxes say what is born in a stretch of the run,
+and the chain only in which order: how much more often than by chance one class of sizes comes right
+after another, and how much more often one after the next.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Lifts = npt.NDArray[np.float32]
 
 
 def class_of(scale: Scale, sizes: Ints) -> Ints:
-    """Returns the class of each size: the widest ranges of the scale, and what lies between them."""
+    """Returns the class of each size: the widest ranges of the scale, and what lies between."""
     width = np.diff(scale.edges)
     is_own = np.zeros(len(width), np.bool_)
     is_own[np.argsort(-width, kind="stable")[:_OWN]] = True
@@ -49,16 +48,14 @@ def fit_lifts(scale: Scale, sizes: Ints) -> list[list[list[float]]]:
     tables = []
     for lag in LAGS:
         pairs = classes[:-lag] * CLASSES + classes[lag:]
-        found = np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
-        found = found / max(len(pairs), 1)
+        counts = np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+        found = counts / max(len(pairs), 1)
         lift = np.divide(found, expected, out=np.ones_like(found), where=expected > 0)
         tables.append([[float(f"{each:.2g}") for each in row] for row in lift.tolist()])
     return tables
 
 
-def put_in_order(
-    rng: np.random.Generator, classes: Ints, tables: list[list[list[Any]]]
-) -> Ints:
+def put_in_order(rng: np.random.Generator, classes: Ints, tables: list[list[list[Any]]]) -> Ints:
     """Returns the permutation that puts objects, sorted by birth, in the order of the chain.
 
     An object stays within its window of at most 256 births, and those of a class in their order.

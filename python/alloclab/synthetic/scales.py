@@ -2,8 +2,8 @@
 """A scale of a quantity's own: how much of a heap lies below each value.
 
 On it the most frequent sizes are wide and exact, and a uniform draw follows the whole heap's
-distribution; boxes cut on it only say what differs. (Zorn and Grunwald 1992 call a model that draws
-from exact frequencies the actual CDF model; this is the part of it that fits a page.)
+distribution; boxes cut on it only say what differs. (Zorn and Grunwald 1994 call a model that draws
+from the actual frequencies CDF; this is the part of it that fits a page.)
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Scale:
 
     def value(self, places: Floats) -> Ints:
         """Returns the values at places of the scale."""
+        if len(self.low) == 0:
+            return np.zeros(len(places), np.int64)
         entry = np.searchsorted(self.edges, places, side="right") - 1
         entry = np.clip(entry, 0, len(self.low) - 1)
         begin, end = self.edges[entry], self.edges[entry + 1]
@@ -68,7 +70,7 @@ class Scale:
 
 
 def scale_from_json(rows: list[list[int]]) -> Scale:
-    """Returns the scale that `Scale.to_json` wrote; rows that are none are the caller's to refuse."""
+    """Returns the scale that `Scale.to_json` wrote. Requires: the rows are checked."""
     table = np.array(rows, np.int64).reshape(-1, 3)
     edges = np.concatenate([[0.0], np.cumsum(table[:, 2]) / 100])
     return Scale(table[:, 0], table[:, 0] + table[:, 1], edges)
@@ -81,8 +83,10 @@ def fit_scale(values: Ints, weights: Floats, ranges: int) -> Scale:
     room for more.
     """
     distinct, inverse = np.unique(values, return_inverse=True)
-    mass = np.bincount(inverse, weights=weights, minlength=len(distinct))
-    mass /= max(mass.sum(), 1e-300)
+    if len(distinct) == 0:
+        return Scale(distinct, distinct, np.zeros(1))
+    mass: Floats = np.bincount(inverse, weights=weights).astype(np.float64)
+    mass = mass / max(mass.sum(), 1e-300)
     is_own = np.zeros(len(distinct), np.bool_)
     is_own[np.argsort(-mass, kind="stable")[: ranges // 3]] = True
     # The others: cut where another equal part of what they weigh is full.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The small tables of a model beside its boxes: calls, threads, steps of chains, null frees, time."""
+"""A model's small tables beside its boxes: calls, threads, steps of chains, null frees, time."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,7 @@ def _threads(heap: Heap) -> list[list[list[int]]]:
     """Returns for each part of the run which threads allocate how often."""
     threads = heap.objects["birth_thread"]
     edges = np.linspace(0, heap.births, min(_THREAD_PARTS, max(heap.births, 1)) + 1).astype(int)
-    return [
-        counted(threads[begin:end]) for begin, end in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [counted(threads[begin:end]) for begin, end in pairwise(edges.tolist())]
 
 
 def _thread_changes(heap: Heap) -> float:

@@ -2,7 +2,13 @@
 """Traces nobody recorded: from models fitted to recordings, and shapes known to be hard."""
 
 from alloclab.synthetic.adversaries import littering, robson, robson_bound
-from alloclab.synthetic.likeness import Likeness, likeness
+from alloclab.synthetic.likeness import (
+    DISTANCE_LIMIT,
+    FOOTPRINT_LIMIT,
+    PEAK_LIMIT,
+    Likeness,
+    likeness,
+)
 from alloclab.synthetic.model import Model, model
 from alloclab.synthetic.servers import larson, producer_consumer, sh6bench
 
@@ -12,6 +18,9 @@ SHAPES = {
 """The shapes by name, as the command line has them."""
 
 __all__ = [
+    "DISTANCE_LIMIT",
+    "FOOTPRINT_LIMIT",
+    "PEAK_LIMIT",
     "SHAPES",
     "Likeness",
     "Model",

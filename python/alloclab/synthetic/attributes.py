@@ -87,4 +87,4 @@ def spread(rng: np.random.Generator, quantiles: list[Any], count: int, births: i
     if not quantiles or births == 0:
         return np.zeros(count, np.int64)
     share = np.interp(rng.random(count), np.linspace(0, 1, len(quantiles)), quantiles)
-    return np.minimum(np.floor(share * births).astype(np.int64), births - 1)
+    return np.asarray(np.minimum(np.floor(share * births), births - 1), np.int64)

@@ -58,8 +58,9 @@ def draw_objects(
 ) -> dict[str, Any]:
     """Draws the objects of all boxes, in no order.
 
-    Returns columns: what boxes keep on their axes, `born` and `gap` in
-    positions of the run; `gap` and `lived_place`, at least one of them -1 in each row, both where `is_freed` is false; `is_small`, `is_landmark` and `is_region`.
+    Returns columns: what boxes keep on their axes, `born` and `gap` in positions of the run; `gap`
+    and `lived_place`, at least one of them -1 in each row, both where `is_freed` is false;
+    `is_small`, `is_landmark` and `is_region`.
     """
     parts = [_draw_group(rng, name, boxes[name], counts[name]) for name in GROUPS]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

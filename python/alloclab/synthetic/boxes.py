@@ -256,7 +256,7 @@ def box_errors(
         off = misfit.off + _SPREAD * misfit.spread
         if axis in ("born", "gap"):
             lived = max(float(columns["lived"].mean()) / group.unit, 1.0)
-            displaced = min(0.3 * off / lived, 1.0) if axis == "gap" else 1e-5 * off
+            displaced = min(0.3 * off / lived, 1.0) if death == "gap" else 1e-5 * off
             held = byte_share * off * group.unit
         elif axis == "lived_place":
             displaced = off / LENGTH

@@ -13,6 +13,7 @@ from alloclab.synthetic.columns import Floats, Ints
 from alloclab.synthetic.fit import GROUPS, group_axes
 
 _COLUMNS = ("born", "size_place", "growth", "kept", "steps", "settled", "touched")
+_MORE = ("gap", "lived_place", "born_low", "born_width")
 _ALONE = {"growth": 1.0, "kept": 1.0, "steps": 0.0, "settled": 0.0, "touched": 1.0}
 
 
@@ -60,7 +61,8 @@ def draw_objects(
 
     Returns columns: what boxes keep on their axes, `born` and `gap` in positions of the run; `gap`
     and `lived_place`, at least one of them -1 in each row, both where `is_freed` is false;
-    `is_small`, `is_landmark` and `is_region`.
+    `born_low` and `born_width`, the positions of the box; `is_small`, `is_landmark` and
+    `is_region`.
     """
     parts = [_draw_group(rng, name, boxes[name], counts[name]) for name in GROUPS]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -77,7 +79,7 @@ def _draw_group(
     axes, dies = group_axes(name)
     total = int(counts.sum())
     columns: dict[str, Any] = {
-        key: np.full(total, _ALONE.get(key, -1.0)) for key in (*_COLUMNS, "gap", "lived_place")
+        key: np.full(total, _ALONE.get(key, -1.0)) for key in (*_COLUMNS, *_MORE)
     }
     begin = 0
     for box, count in zip(boxes, counts.tolist(), strict=True):
@@ -91,6 +93,8 @@ def _draw_group(
             columns[axis][rows] = draw_axis(rng, encoded, count, ranks)
             if axis == "born" and not name.startswith("landmark"):
                 columns[axis][rows] += _within(rng, encoded, count)
+                low, width, _ = encoded if isinstance(encoded, list) else (encoded, 0, 0)
+                columns["born_low"][rows], columns["born_width"][rows] = low, width + 1
         if dies:
             end = draw_axis(rng, box[-2], count, dying)
             if box[-3]:

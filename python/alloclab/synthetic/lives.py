@@ -39,8 +39,8 @@ def order_births(
         positions: how many of them the run has.
     """
     count = len(columns["born"])
-    order = np.argsort(columns["born"], kind="stable")
-    place = columns["born"][order]
+    order = np.argsort(_slots(columns, positions / count), kind="stable")
+    place = (np.arange(count) + 0.5) * (positions / count)
     ordered = {key: column[order] for key, column in columns.items()}
     ordered["size"] = sizes.value(ordered["size_place"])
     is_landmark = ordered["is_landmark"]
@@ -52,6 +52,34 @@ def order_births(
     at = np.rint(ordered["born"][is_landmark] / positions * count).astype(np.int64)
     again = _merged(_apart(at, count), np.flatnonzero(is_landmark), others)
     return {key: column[again] for key, column in ordered.items()}, place
+
+
+def _slots(columns: Mapping[str, Any], unit: float) -> Ints:
+    """Returns the place among all births of each object: one each.
+
+    Boxes that know most exactly when their objects are born choose first; those of a wider one
+    spread over what is free in it. So a stretch of the run that is full of one thing stays that
+    long, and what the wide boxes hold is where it can have been.
+    """
+    count = len(columns["born"])
+    slots = np.zeros(count, np.int64)
+    free = np.arange(count)
+    level = np.where(columns["is_landmark"], -1, np.log2(np.maximum(columns["born_width"], 1)))
+    level = np.floor(level).astype(np.int64)
+    for each in np.unique(level):
+        chosen = np.flatnonzero(level == each)
+        low, width = columns["born_low"][chosen], columns["born_width"][chosen]
+        if each < 0:
+            low, width = columns["born"][chosen], np.zeros(len(chosen))
+        share = (columns["born"][chosen] - low) / np.maximum(width, 1e-9)
+        begin = np.searchsorted(free, np.rint(low / unit))
+        end = np.searchsorted(free, np.rint((low + width) / unit))
+        wanted = np.floor(begin + share * (end - begin)).astype(np.int64)
+        order = np.argsort(wanted + share, kind="stable")
+        taken = _apart(wanted[order], len(free))
+        slots[chosen[order]] = free[taken]
+        free = np.delete(free, taken)
+    return slots
 
 
 def _apart(slots: Ints, count: int) -> Ints:

@@ -13,7 +13,7 @@ from benchmark_rows import WORKLOADS, Row
 
 SEEDS = (1, 2)
 HEADER = """\
-| recording | events | seed | peak requested | sizes | lifetimes | never freed | peak footprint, glibc \
+| recording | events | seed | peak requested | sizes | lifetimes | never freed | footprint, glibc \
 | misses | JSON | fit | generated |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 

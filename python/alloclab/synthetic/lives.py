@@ -40,7 +40,7 @@ def order_births(
     """
     count = len(columns["born"])
     order = np.argsort(_slots(columns, positions / count), kind="stable")
-    place = (np.arange(count) + 0.5) * (positions / count)
+    place = np.asarray((np.arange(count) + 0.5) * (positions / count), np.float64)
     ordered = {key: column[order] for key, column in columns.items()}
     ordered["size"] = sizes.value(ordered["size_place"])
     is_landmark = ordered["is_landmark"]
@@ -163,7 +163,7 @@ def _couple_small(
     number = np.arange(len(short))
     wanted = np.searchsorted(keys, cell[short] * _KEY + lived[short])
     ends = np.searchsorted(keys, (cell[short] + 1) * _KEY)
-    # Each gets the first place that is large enough and free; what is left at a cell's end moves up.
+    # Each gets the first place that is large enough and free, or of those left the last.
     after = np.searchsorted(cell[short], cell[short], side="right") - 1 - number
     taken = np.minimum(np.maximum.accumulate(wanted - number) + number, ends - 1 - after)
     is_taken = np.zeros(len(small), np.bool_)

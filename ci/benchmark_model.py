@@ -9,7 +9,7 @@ from pathlib import Path
 
 import alloclab as al
 from alloclab import synthetic
-from benchmark_rows import WORKLOADS, Row
+from benchmark_rows import ROOT, Row
 
 SEEDS = (1, 2)
 HEADER = """\
@@ -56,7 +56,7 @@ def model(repeats: int) -> tuple[list[Row], str]:
     """All shipped recordings; two seeds whatever `repeats` is, as nothing but the times varies."""
     rows, lines = [], [HEADER]
     with tempfile.TemporaryDirectory() as scratch:
-        for path in sorted(WORKLOADS.glob("*.alloctrace")):
+        for path in sorted((ROOT / "workloads").glob("*.alloctrace")):
             more, table = judge(path, Path(scratch))
             rows += more
             lines += table

@@ -27,7 +27,6 @@ import benchmark_combine
 import benchmark_debug
 import benchmark_leaves
 import benchmark_live
-import benchmark_model
 import benchmark_parallel
 import benchmark_plugin
 import benchmark_pool
@@ -149,7 +148,6 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "debug": benchmark_debug.debug,
     "simulate": benchmark_simulate.simulate,
     "plugin": benchmark_plugin.plugin,
-    "model": benchmark_model.model,
     "live": benchmark_live.live,
     "parallel": benchmark_parallel.parallel,
     "pool_programs": benchmark_pool.pool_programs,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Measures the shelf: every workload under every malloc, against its program, and made again.
 
-    .venv/bin/python ci/benchmark_shelf.py [replays] [recordings] [validations] [--repeats 3]
+    .venv/bin/python ci/benchmark_shelf.py [replays|recordings|validations|models] [--repeats 3]
 
-Without a word it does all three and writes them into docs/benchmarks.md, each between marks of its
+Without a word it does all four and writes them into docs/benchmarks.md, each between marks of its
 own. `recordings` and `validations` run the programs: a package that is missing is a row that says
 so. Nothing else should run meanwhile; the whole takes some forty minutes on two cores.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+import benchmark_model
 from alloclab.workloads.recording import COUNTS, differences, record_workload
 from alloclab.workloads.validation import MALLOCS, validate
 from benchmark_rows import PEERS, ROOT, WORKLOADS
@@ -162,10 +163,18 @@ def validations(repeats: int) -> str:
     return "\n".join([*said, *tables, "", *lines])
 
 
+def models(repeats: int) -> str:
+    """How near the size-lifetime model of each recording comes to it."""
+    rows, table = benchmark_model.model(repeats)
+    lines = ["| what | must | measured | met |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(row.markdown() for row in rows), "", table])
+
+
 PARTS: dict[str, tuple[str, Callable[[int], str]]] = {
     "replays": ("Every workload under every malloc", replays),
     "recordings": ("Recordings made again", recordings),
     "validations": ("Programs under each malloc beside their replays", validations),
+    "models": ("A model of each recording beside it", models),
 }
 
 

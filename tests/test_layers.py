@@ -63,7 +63,7 @@ PYTHON_ORDER = [
     {"replay"},
     {"results"},
     {"stats"},
-    {"sweep", "tune", "gate", "simulate"},
+    {"sweep", "tune", "gate", "simulate", "synthetic"},
     {"workloads"},
     {"cli", "_pytest", "_magic", "_recording_magic", "__main__"},
 ]

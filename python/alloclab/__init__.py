@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Record a program's heap, replay it under any allocator, compare, and keep the result."""
 
-from alloclab import textbook
+from alloclab import synthetic, textbook
 from alloclab._core import version as __version__
 from alloclab._magic import load_ipython_extension
 from alloclab.allocators import (
@@ -94,6 +94,7 @@ from alloclab.replay import METRICS, Run, replay
 from alloclab.simulate import Placement, njit_allocator, placement, simulate
 from alloclab.subsystems import Subsystems, subsystems
 from alloclab.sweep import Comparison, compare, load_comparison
+from alloclab.synthetic import Model, model
 from alloclab.trace_builder import TraceBuilder
 from alloclab.trace_table import TraceRow, TraceTable, trace_table
 from alloclab.traces import Trace, open_trace
@@ -137,6 +138,7 @@ __all__ = [
     "MemoryDefect",
     "Mimalloc",
     "MimallocHeap",
+    "Model",
     "NotComparable",
     "NotInstalled",
     "NotMeasured",
@@ -199,6 +201,7 @@ __all__ = [
     "live",
     "load_comparison",
     "load_ipython_extension",
+    "model",
     "njit_allocator",
     "numpy_allocator",
     "open_trace",
@@ -211,6 +214,7 @@ __all__ = [
     "seal",
     "simulate",
     "subsystems",
+    "synthetic",
     "textbook",
     "trace_table",
     "workload",

@@ -16,8 +16,10 @@ from alloclab.cli import (
     diff,
     doctor,
     export,
+    generate,
     import_,
     info,
+    model,
     phases,
     record,
     replay,
@@ -65,6 +67,8 @@ _VERBS: tuple[Verb, ...] = (
     compare,
     compile,
     workloads,
+    model,
+    generate,
     doctor,
 )
 

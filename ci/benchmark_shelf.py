@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Measures the shelf: every workload under every malloc, against its program, and made again.
 
-    .venv/bin/python ci/benchmark_shelf.py [replays|recordings|validations|models] [--repeats 3]
+    .venv/bin/python ci/benchmark_shelf.py [replays|recordings|validations|models|imports]
 
-Without a word it does all four and writes them into docs/benchmarks.md, each between marks of its
+Without a word it does all five and writes them into docs/benchmarks.md, each between marks of its
 own. `recordings` and `validations` run the programs: a package that is missing is a row that says
 so. Nothing else should run meanwhile; the whole takes some forty minutes on two cores.
 """
@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import alloclab as al
+import benchmark_import
 import benchmark_model
 from alloclab.workloads.recording import COUNTS, differences, record_workload
 from alloclab.workloads.validation import MALLOCS, validate
-from benchmark_rows import PEERS, ROOT, WORKLOADS
+from benchmark_rows import PEERS, ROOT, WORKLOADS, Row
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 
@@ -166,8 +167,18 @@ def validations(repeats: int) -> str:
 def models(repeats: int) -> str:
     """How near the size-lifetime model of each recording comes to it."""
     rows, table = benchmark_model.model(repeats)
-    lines = ["| what | must | measured | met |", "|---|---|---|---|"]
-    return "\n".join([*lines, *(row.markdown() for row in rows), "", table])
+    return f"{as_table(rows)}\n\n{table}"
+
+
+def imports(repeats: int) -> str:
+    """How fast foreign traces are read."""
+    return as_table(benchmark_import.imports(max(repeats, 5)))
+
+
+def as_table(rows: list[Row]) -> str:
+    """Returns rows as a Markdown table."""
+    head = ["| what | must | measured | met |", "|---|---|---|---|"]
+    return "\n".join([*head, *(row.markdown() for row in rows)])
 
 
 PARTS: dict[str, tuple[str, Callable[[int], str]]] = {
@@ -175,6 +186,7 @@ PARTS: dict[str, tuple[str, Callable[[int], str]]] = {
     "recordings": ("Recordings made again", recordings),
     "validations": ("Programs under each malloc beside their replays", validations),
     "models": ("A model of each recording beside it", models),
+    "imports": ("Foreign traces read", imports),
 }
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from alloclab.errors import Error, TraceError
 from alloclab.record import record
 from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
+from alloclab.workloads.rewriting import MARKER, SPREAD_KEPT, rewritten, write_together
 from alloclab.workloads.running import check_ended_well, output_to, prepared
 
 CALLS = ("events", "allocations", "frees", "reallocations", "requested_total_bytes")
@@ -23,7 +25,6 @@ COUNTS = (*CALLS, *PEAKS)
 SHIPPED_LEVEL = 19  # zstd's: recordings are shipped once and read often
 TOLERANCE_RATIO = 0.001  # of a deterministic program's counts
 MOST_BYTES = 4_000_000  # of a recording on the shelf
-_MEASURED = "# Written by `alloclab workloads record --write`; the rest of this file is by hand."
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def differences(workload: Workload, summary: Mapping[str, int]) -> list[Differen
 def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
     """Puts a trace on the shelf and writes what it holds into the workload's .toml.
 
+    What is written there by hand stays. Both files are the new ones afterwards, or the old ones.
+
     Args:
         workload: where it belongs.
         trace: sealed at `SHIPPED_LEVEL`.
@@ -112,17 +115,28 @@ def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
             spread stays what it was.
 
     Raises:
-        Error: the trace is larger than a shelf takes.
+        UsageError: the .toml cannot be rewritten without losing what it says by hand.
+        Error: the trace is larger than a shelf takes, or the shelf cannot be written.
     """
     content = trace.read_bytes()
     if len(content) > MOST_BYTES:
         raise Error(f"{workload.name}: {len(content):,} bytes are more than {MOST_BYTES:,}")
-    shutil.copyfile(trace, workload.trace_path)
-    summary = open_trace(workload.trace_path).summary()
+    lines = _measured_lines(workload, content, open_trace(trace).summary(), others)
+    text = rewritten(workload.toml_path, lines)
+    try:
+        write_together({workload.trace_path: content, workload.toml_path: text.encode("utf-8")})
+    except OSError as error:
+        raise Error(f"{workload.name}: the shelf stays as it was: {error}") from None
+
+
+def _measured_lines(
+    workload: Workload, content: bytes, summary: Summary, others: list[Summary]
+) -> list[str]:
+    """The tables of a .toml that are not by hand."""
     lines = [
-        _MEASURED,
+        MARKER,
         "[trace]",
-        f'file = "{workload.trace_path.name}"',
+        f"file = {json.dumps(workload.trace_path.name, ensure_ascii=False)}",
         f"bytes = {len(content)}",
         f'sha256 = "{hashlib.sha256(content).hexdigest()}"',
         "",
@@ -130,17 +144,16 @@ def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
         *(f"{key} = {value}" for key, value in summary.items()),
     ]
     spread = dict(workload.spread)
-    of = "As measured of the recording before."
+    of = SPREAD_KEPT
     if others:
-        of = f"How far {len(others)} further recordings were off at most."
+        of = f"# How far {len(others)} further recordings were off at most."
         for name in COUNTS:
             off = max(abs(each[name] - summary[name]) for each in others)
             spread[name] = off / max(summary[name], 1)
     if spread:
-        lines += ["", f"# {of}", "[spread]"]
+        lines += ["", of, "[spread]"]
         lines += [f"{name} = {ratio:.6f}" for name, ratio in spread.items()]
-    by_hand = workload.toml_path.read_text(encoding="utf-8").partition(_MEASURED)[0].rstrip("\n")
-    workload.toml_path.write_text("\n".join([by_hand, "", *lines, ""]), encoding="utf-8")
+    return lines
 
 
 def verify(workload: Workload) -> list[str]:

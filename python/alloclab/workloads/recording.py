@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from alloclab.record import record
 from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
 from alloclab.workloads.rewriting import MARKER, SPREAD_KEPT, rewritten, write_together
-from alloclab.workloads.running import check_ended_well, output_to, prepared
+from alloclab.workloads.running import check_ended_well, named, output_to, prepared
 
 CALLS = ("events", "allocations", "frees", "reallocations", "requested_total_bytes")
 PEAKS = ("peak_requested_live_bytes", "max_live_objects")
@@ -47,8 +47,21 @@ class Difference:
         return self.ratio <= self.tolerance_ratio
 
 
-def record_workload(workload: Workload, destination: str | Path, *, level: int = 6) -> Trace:
+def record_workload(
+    workload: Workload,
+    destination: str | Path,
+    *,
+    level: int = 6,
+    warn: Callable[[str], None] | None = None,
+) -> Trace:
     """Records a workload's program into a trace at `destination`.
+
+    Args:
+        workload: what to record.
+        destination: the trace to write.
+        level: zstd's.
+        warn: called with a line, the workload's name in front, for each thing that was not
+            recorded as it should be.
 
     Raises:
         NotInstalled: packages are missing; the line that installs them is in the message.
@@ -56,7 +69,7 @@ def record_workload(workload: Workload, destination: str | Path, *, level: int =
     """
     with prepared(workload) as job:
         captures = job.scratch / "recording"
-        with output_to(job.log):
+        with named(workload), output_to(job.log):
             left = record(
                 job.command,
                 output=captures,
@@ -65,10 +78,22 @@ def record_workload(workload: Workload, destination: str | Path, *, level: int =
                 seal=False,
                 **workload.recording,
             )
+        _pass_on(workload, left.warnings, warn)
         check_ended_well(job, left.returncode)
-        trace = trace_of(workload, seal(captures, level=level))
+        with named(workload):
+            traces = seal(captures, level=level)
+        _pass_on(workload, traces.warnings, warn)
+        trace = trace_of(workload, traces)
         shutil.copyfile(trace.path, destination)
     return open_trace(destination)
+
+
+def _pass_on(
+    workload: Workload, warnings: Iterable[str], warn: Callable[[str], None] | None
+) -> None:
+    if warn is not None:
+        for line in warnings:
+            warn(f"{workload.name}: {line}")
 
 
 def trace_of(workload: Workload, traces: Iterable[Trace]) -> Trace:

@@ -55,8 +55,23 @@ class Workload:
         """Where this description was read."""
         return self.folder / f"{self.name}.toml"
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a recording is on the shelf."""
+        return self.trace_path.is_file()
+
     def open(self) -> Trace:
-        """Opens the shipped recording."""
+        """Opens the shipped recording.
+
+        Raises:
+            UsageError: there is none yet; it says what makes one.
+            TraceError: it is damaged.
+        """
+        if not self.is_recorded:
+            raise UsageError(
+                f"{self.name}: no recording at {self.trace_path} yet: "
+                f"`alloclab workloads record {self.name} --write` makes it"
+            )
         return open_trace(self.trace_path)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alloclab.captures import seal
-from alloclab.errors import Error, TraceError
+from alloclab.errors import Error, TraceError, UsageError
 from alloclab.record import record
 from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
@@ -126,6 +127,31 @@ def differences(workload: Workload, summary: Mapping[str, int]) -> list[Differen
                 tolerance = max(tolerance, 2 * workload.spread.get(name, 0.0))
             rows.append(Difference(name, workload.summary[name], summary[name], tolerance))
     return rows
+
+
+def check_output(chosen: Iterable[Workload], folder: Path, repeats: int) -> dict[str, list[Path]]:
+    """Returns where the traces of each workload go in a folder, which may not be there yet.
+
+    Raises:
+        UsageError: one of them is there, two would have one name, or the folder is the shelf.
+    """
+    found: dict[str, list[Path]] = {}
+    taken: set[Path] = set()
+    for each in chosen:
+        if folder.resolve() == each.folder.resolve():
+            raise UsageError(f"{folder}: it is the shelf; --write puts a recording there")
+        found[each.name] = output_paths(each, folder, repeats)
+        for path in found[each.name]:
+            if path in taken or os.path.lexists(path):
+                raise UsageError(f"will not overwrite {path}")
+            taken.add(path)
+    return found
+
+
+def output_paths(workload: Workload, folder: Path, repeats: int) -> list[Path]:
+    """Returns how the traces of a workload that is recorded some times are called in a folder."""
+    ends = ["", *(f"-{number}" for number in range(1, repeats))]
+    return [folder / f"{workload.name}{end}.alloctrace" for end in ends]
 
 
 def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:

@@ -112,6 +112,18 @@ def test_an_earlier_trace_is_not_overwritten(
     assert [path.name for path in shelf.iterdir()] == ["mine.toml"]
 
 
+def test_a_description_that_cannot_be_rewritten_is_refused_before_the_program_runs(
+    capsys: pytest.CaptureFixture[str], shelf: Path, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    text = DESCRIPTION.replace('["ls"]', f'["touch", "{ran}"]')
+    (shelf / "mine.toml").write_text(f"summary = {{events = 7}}\n{text}", encoding="utf-8")
+    code, _, why = run(capsys, "record", "mine", "--folder", shelf, "--write")
+    assert code == 2
+    assert "cannot be replaced" in why
+    assert not ran.exists()
+
+
 def test_two_workloads_whose_traces_would_have_one_name_are_refused(
     shelf: Path, tmp_path: Path
 ) -> None:

@@ -123,3 +123,22 @@ def test_files_written_together_are_all_old_where_one_cannot_be_new(tmp_path: Pa
     assert [path.read_bytes() for path in (first, second)] == [b"new", b"new"]
     assert first.stat().st_mode & 0o777 == 0o640
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_place_that_cannot_be_taken_leaves_the_others_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, new, last = tmp_path / "first", tmp_path / "new", tmp_path / "last"
+    first.write_bytes(b"old")
+    replace = Path.replace
+
+    def fails_at_the_last(self: Path, target: Path) -> Path:
+        if target == last:
+            raise OSError("disk on fire")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails_at_the_last)
+    with pytest.raises(OSError, match="disk on fire"):
+        write_together({first: b"1", new: b"2", last: b"3"})
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+    assert first.read_bytes() == b"old"

@@ -28,6 +28,7 @@ from alloclab.workloads.recording import (
     ship,
     verify,
 )
+from alloclab.workloads.rewriting import rewritten
 from alloclab.workloads.validation import LIMIT_RATIO, MALLOCS, Validation, validate
 
 _RECORD = "`alloclab workloads record {} --write`"
@@ -217,6 +218,7 @@ def _check_writable(chosen: list[Workload]) -> None:
     for each in chosen:
         if not os.access(each.folder, os.W_OK | os.X_OK):
             raise UsageError(f"{each.folder}: the shelf may not be written")
+        rewritten(each.toml_path, [])  # complains now and not after the program ran
 
 
 def _warn(line: str) -> None:

@@ -10,7 +10,6 @@ import secrets
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from alloclab.errors import UsageError
 
@@ -39,14 +38,18 @@ def rewritten(path: Path, measured: Sequence[str]) -> str:
     """
     try:
         text = path.read_bytes().decode("utf-8")
-        before = tomllib.loads(text)
+        said = tomllib.loads(text)
         kept = "\n".join(_by_hand(text.split("\n"))).rstrip()
+        left = tomllib.loads(kept)
+        for key in MEASURED_TABLES:
+            if key in left:
+                raise ValueError(f"{key} is no table of its own, below [{key}]")
         new = "\n".join([kept, "", *measured, ""])
-        wanted = _without_measured(before) | tomllib.loads("\n".join(measured))
-        after = tomllib.loads(new)
+        wanted = {key: value for key, value in said.items() if key not in MEASURED_TABLES}
+        is_same = tomllib.loads(new) == wanted | tomllib.loads("\n".join(measured))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: its measured tables cannot be replaced: {error}") from None
-    if after != wanted:
+    if not is_same:
         raise UsageError(
             f"{path}: without [trace], [summary] and [spread] it would no longer say the same"
         )
@@ -82,10 +85,6 @@ def _begins_statement(lines: Sequence[str], line_idx: int) -> bool:
 def _table_of(header: str) -> str:
     """The first key of a line like [recording] or ["trace".more]."""
     return next(iter(tomllib.loads(header)))
-
-
-def _without_measured(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if key not in MEASURED_TABLES}
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:

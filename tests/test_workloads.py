@@ -9,7 +9,15 @@ import pytest
 
 import alloclab as al
 from alloclab.workloads.description import read_workload
-from alloclab.workloads.recording import Difference, differences, ship, trace_of, verify
+from alloclab.workloads.program import bare_seconds
+from alloclab.workloads.recording import (
+    Difference,
+    differences,
+    record_workload,
+    ship,
+    trace_of,
+    verify,
+)
 from alloclab.workloads.running import check_packages, missing_packages, prepared
 from support.fake_trace import FakeTrace
 from support.made_traces import Calls
@@ -148,6 +156,25 @@ def test_the_lab_brings_its_shelf_along() -> None:
         ("spread = {events = 'wide'}", r"\[spread\] events: 'wide' means nothing"),
         ("recording = {output = '/'}", r"\[recording\] output: there are edges, frame_on"),
         ("= nothing", "Invalid"),
+        ("environment = {'A=B' = '1'}", r"\[environment\] A=B: '1' means nothing"),
+        ("environment = {'A' = \"a\\u0000\"}", r"\[environment\] A: 'a\\x00' means nothing"),
+        ("environment = {'' = '1'}", r"\[environment\] '': '1' means nothing"),
+        ('command = ["a\\u0000"]', "command: it must be a list of texts"),
+        ("recording = {sites = 5}", r"\[recording\] sites: 5 means nothing"),
+        ("recording = {scope_on = 3}", r"\[recording\] scope_on: 3 means nothing"),
+        ("recording = {frame_on = 'poll'}", r"\[recording\] frame_on: 'poll' means nothing"),
+        ("recording = {gcc_phases = 1}", r"\[recording\] gcc_phases: 1 means nothing"),
+        ("recording = {mark_output = []}", r"\[recording\] mark_output: \[\] means nothing"),
+        ("recording = {edges = true}", r"\[recording\] edges: True means nothing"),
+        ("trace = {bytes = 'many'}", r"\[trace\] bytes: 'many' means nothing"),
+        ("trace = {sha256 = 7}", r"\[trace\] sha256: 7 means nothing"),
+        ("summary = {events = true}", r"\[summary\] events: True means nothing"),
+        ("spread = {events = nan}", r"\[spread\] events: nan means nothing"),
+        ("spread = {events = inf}", r"\[spread\] events: inf means nothing"),
+        (f"seed = 0x{'f' * 9000}", "seed: it must be a whole number"),
+        (f"summary = {{events = 0x{'f' * 9000}}}", "events: so large a number means nothing"),
+        (f"seed = {'9' * 9000}", "digits"),
+        (f"seed = {'[' * 9000}", "too deeply"),
     ],
 )
 def test_a_wrong_description_is_refused_by_file_and_key(
@@ -159,6 +186,46 @@ def test_a_wrong_description_is_refused_by_file_and_key(
     with pytest.raises(al.UsageError, match=complaint) as refused:
         read_workload(path)
     assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "edges = 5",
+        "edges = 'phase'",
+        "sites = 'caller'",
+        "gcc_phases = true",
+        "frame_on = ['poll']",
+        "mark_output = '^x'",
+    ],
+)
+def test_options_of_the_recorder_are_taken_as_they_are_typed(tmp_path: Path, said: str) -> None:
+    workload = read_workload(described(tmp_path, f"{DESCRIPTION}[recording]\n{said}\n"))
+    assert list(workload.recording) == [said.partition(" =")[0]]
+
+
+def test_what_is_no_file_is_no_description(tmp_path: Path) -> None:
+    described(tmp_path)
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "folder.toml").mkdir()
+    assert [each.name for each in al.workloads(tmp_path)] == ["mine"]
+    with pytest.raises(al.UsageError, match=r"pipe\.toml: it is no file"):
+        read_workload(tmp_path / "pipe.toml")
+
+
+def test_two_inputs_may_not_go_to_one_place(tmp_path: Path) -> None:
+    for name in ("inputs/a.c", "a.c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    text = f'{DESCRIPTION}inputs = ["inputs/a.c", "a.c"]\n'
+    with pytest.raises(al.UsageError, match=r"inputs: 'inputs/a\.c' and 'a\.c' go to one place"):
+        read_workload(described(tmp_path, text))
+    text = text.replace('"inputs/a.c"', '"inputs"').replace("coreutils", "dpkg")
+    with (
+        pytest.raises(al.Error, match=r"mine: two inputs go to one place, a\.c"),
+        prepared(read_workload(described(tmp_path, text))),
+    ):
+        pytest.fail("one of them was lost")
 
 
 def test_a_recording_that_changed_is_found_out(tmp_path: Path) -> None:
@@ -236,14 +303,37 @@ def test_a_missing_package_comes_with_the_line_that_installs_it(tmp_path: Path) 
         check_packages(workload)
 
 
+@pytest.mark.parametrize("said", ["packages = []", ""])
+def test_a_workload_may_need_no_package(tmp_path: Path, said: str) -> None:
+    text = DESCRIPTION.replace('packages = ["coreutils"]', said)
+    workload = read_workload(described(tmp_path, text))
+    assert workload.packages == ()
+    with prepared(workload) as job:
+        assert job.command == ["true"]
+
+
+def test_packages_are_not_asked_for_where_debian_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing_packages(["no-such-package-of-debian"]) == []
+
+
+def test_a_program_that_is_missing_is_named_with_its_workload(tmp_path: Path) -> None:
+    text = DESCRIPTION.replace('["true"]', '["nosuchprogram"]').replace("coreutils", "dpkg")
+    workload = read_workload(described(tmp_path, text))
+    with pytest.raises(al.UsageError, match="mine: nosuchprogram: no such program"):
+        record_workload(workload, tmp_path / "out.alloctrace")
+    with prepared(workload) as job, pytest.raises(al.Error, match=r"mine: .*nosuchprogram"):
+        bare_seconds(job)
+
+
 def test_inputs_come_to_the_top_of_a_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
     (tmp_path / "inputs" / "game").mkdir(parents=True)
     (tmp_path / "inputs" / "game" / "scene").write_text("x", encoding="utf-8")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "one.cpp").write_text("int main() {}", encoding="utf-8")
-    text = DESCRIPTION.replace('["coreutils"]', "[]").replace(
-        "packages = []", 'packages = ["dpkg"]'
-    )
+    text = DESCRIPTION.replace("coreutils", "dpkg")
     text += 'inputs = ["inputs/game", "models/one.cpp"]\n'
     text += 'build = [["sh", "-c", "test -d {include} && echo built > {scratch}/made"]]\n'
     text += '[environment]\nPLACE = "{scratch}/here"\n'
@@ -269,9 +359,12 @@ def test_all_inputs_may_come_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
-        ('["sh", "-c", "echo no such luck >&2; exit 3"]', "ended with 3: no such luck"),
+        (
+            '["sh", "-c", "echo no such luck >&2; exit 3"]',
+            "mine: sh -c .* ended with 3: no such luck",
+        ),
         (r'["sh", "-c", "printf \"\\377 luck\" >&2; exit 3"]', "ended with 3: \ufffd luck"),
-        ('["no-such-compiler", "-O2"]', "no-such-compiler -O2: No such file or directory"),
+        ('["no-such-compiler", "-O2"]', "mine: no-such-compiler -O2: No such file or directory"),
     ],
 )
 def test_a_build_that_fails_shows_what_it_said(

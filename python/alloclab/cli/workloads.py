@@ -4,26 +4,34 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from alloclab.cli.arguments import add_json, checked, positive, print_json
-from alloclab.errors import EXIT_FAILED, EXIT_OK
-from alloclab.traces import open_trace
+from alloclab.errors import EXIT_FAILED, EXIT_OK, UsageError
+from alloclab.traces import Summary, open_trace
 from alloclab.units import format_bytes
 from alloclab.workloads import Workload, workload, workloads
 from alloclab.workloads.recording import (
+    COUNTS,
     SHIPPED_LEVEL,
     Difference,
+    check_output,
     differences,
+    output_paths,
     record_workload,
     ship,
     verify,
 )
-from alloclab.workloads.validation import MALLOCS, Validation, validate
+from alloclab.workloads.rewriting import rewritten
+from alloclab.workloads.validation import LIMIT_RATIO, MALLOCS, Validation, validate
 
+_RECORD = "`alloclab workloads record {} --write`"
 NAME = "workloads"
 SUMMARY = "the recordings that come with the lab: list, show, verify, record, validate"
 DESCRIPTION = """\
@@ -38,6 +46,18 @@ makes it again.
 
 With --folder, or where ALLOCLAB_WORKLOADS names one, it is a shelf of your own.
 """
+_RULES = {
+    "record": """\
+Run the programs again and compare the counts. Ends with 1 where one is off by more than 0.1 %; by
+more than twice the measured spread, where is_deterministic is not set. A first recording has
+nothing to be set beside: its counts are printed.
+""",
+    "validate": f"""\
+Set the replay under each malloc beside the program under it. Ends with 1 where the replayed
+difference to glibc is off by more than {LIMIT_RATIO * 100:.0f} % of the program's peak. Only
+workloads with is_deterministic are judged: the others cannot fail, and a line says so.
+""",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("record", _record, "run the programs again and compare the counts"),
         ("validate", _validate, "set the replay under each malloc beside the program under it"),
     ):
-        each = actions.add_parser(name, help=help_text, allow_abbrev=False)
+        each = actions.add_parser(
+            name, help=help_text, description=_RULES.get(name, help_text), allow_abbrev=False
+        )
         if name != "list":
             each.add_argument("names", nargs="*" if name == "verify" else "+", metavar="NAME")
         each.add_argument("--folder", type=Path, metavar="DIR", help="the shelf")
@@ -64,7 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help="how often each program is run",
             )
         if name == "record":
-            each.add_argument("-o", "--output", type=Path, metavar="DIR", help="keep the traces")
+            each.add_argument(
+                "-o",
+                "--output",
+                type=Path,
+                metavar="DIR",
+                help="keep the traces there; none that is there is overwritten",
+            )
             each.add_argument(
                 "--write",
                 action="store_true",
@@ -96,6 +124,7 @@ def _describe(each: Workload) -> dict[str, Any]:
         "is_deterministic": each.is_deterministic,
         "recording": dict(each.recording),
         "trace": str(each.trace_path),
+        "is_recorded": each.is_recorded,
         "trace_bytes": each.trace.get("bytes"),
         "summary": dict(each.summary),
         "spread": dict(each.spread),
@@ -128,12 +157,15 @@ def _show(arguments: argparse.Namespace) -> int:
         print(f"command   {shlex.join(each.command)}")
         if each.recording:
             print(f"recorded  {', '.join(f'{k}={v!r}' for k, v in each.recording.items())}")
-        print(f"packages  {' '.join(each.packages)}")
+        print(f"packages  {' '.join(each.packages) or 'none'}")
         print(f"licence   {each.licence}")
         print(f"counts    {'the same in every run' if each.is_deterministic else 'vary'}")
         for name, ratio in each.spread.items():
             print(f"  {name} {ratio:.4%} off at most, measured")
-        print(f"trace     {each.trace_path}\n\n{each.open().summary()}\n")
+        if each.is_recorded:
+            print(f"trace     {each.trace_path}\n\n{each.open().summary()}\n")
+        else:
+            print(f"trace     no recording yet: {_RECORD.format(each.name)} makes it\n")
     return EXIT_OK
 
 
@@ -148,30 +180,49 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _record(arguments: argparse.Namespace) -> int:
+    chosen = list({each.name: each for each in _chosen(arguments)}.values())
+    if arguments.write:
+        _check_writable(chosen)
+    kept: dict[str, list[Path]] = {}
+    if arguments.output:
+        kept = check_output(chosen, arguments.output, arguments.repeats)
+        arguments.output.mkdir(parents=True, exist_ok=True)
     is_well = True
     document: dict[str, Any] = {}
-    for each in _chosen(arguments):
+    for each in chosen:
         with tempfile.TemporaryDirectory(prefix="alloclab-shelf-") as folder:
-            place = arguments.output or Path(folder)
-            place.mkdir(parents=True, exist_ok=True)
-            paths = [
-                place / f"{each.name}{f'-{number}' if number else ''}.alloctrace"
-                for number in range(arguments.repeats)
-            ]
+            paths = kept.get(each.name) or output_paths(each, Path(folder), arguments.repeats)
             for path in paths:
                 is_shipped = arguments.write and path == paths[0]
-                record_workload(each, path, level=SHIPPED_LEVEL if is_shipped else 6)
+                level = SHIPPED_LEVEL if is_shipped else 6
+                record_workload(each, path, level=level, warn=_warn)
             summaries = [open_trace(path).summary() for path in paths]
-            rows = [differences(each, summary) for summary in summaries]
             if arguments.write:
                 ship(each, paths[0], summaries[1:])
-        document[each.name] = [[_difference_json(row) for row in table] for table in rows]
+        rows = [differences(each, summary) for summary in summaries]
+        if any(rows):
+            document[each.name] = [[_difference_json(row) for row in table] for table in rows]
+        else:
+            document[each.name] = [_first_json(summary) for summary in summaries]
         if not arguments.json:
             _print_differences(each.name, rows)
+            if not any(rows):
+                _print_first(each.name, summaries, is_written=arguments.write)
         is_well &= arguments.write or all(row.is_within for table in rows for row in table)
     if arguments.json:
         print_json(document)
     return EXIT_OK if is_well else EXIT_FAILED
+
+
+def _check_writable(chosen: list[Workload]) -> None:
+    for each in chosen:
+        if not os.access(each.folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{each.folder}: the shelf may not be written")
+        rewritten(each.toml_path, [])  # complains now and not after the program ran
+
+
+def _warn(line: str) -> None:
+    print(f"alloclab: warning: {line}", file=sys.stderr)
 
 
 def _difference_json(row: Difference) -> dict[str, Any]:
@@ -184,8 +235,14 @@ def _difference_json(row: Difference) -> dict[str, Any]:
     }
 
 
+def _first_json(summary: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The rows of a recording that has none to be set beside."""
+    nothing = {"shipped": None, "ratio": None, "is_within": None}
+    return [{"name": name, "recorded": summary[name], **nothing} for name in COUNTS]
+
+
 def _print_differences(name: str, tables: list[list[Difference]]) -> None:
-    for table in tables:
+    for table in filter(None, tables):
         print(name)
         for row in table:
             verdict = "" if row.is_within else f"  more than {row.tolerance_ratio:.2%}"
@@ -195,12 +252,25 @@ def _print_differences(name: str, tables: list[list[Difference]]) -> None:
             )
 
 
+def _print_first(name: str, summaries: list[Summary], *, is_written: bool) -> None:
+    for summary in summaries:
+        print(name)
+        for count in COUNTS:
+            print(f"  {count:<26} {summary[count]:>15,} now")
+    now = "it is on the shelf now" if is_written else "--write puts it on the shelf"
+    print(f"{name}: nothing shipped yet; {now}")
+
+
 def _validate(arguments: argparse.Namespace) -> int:
     found: list[Validation] = []
-    for each in _chosen(arguments):
+    chosen = _chosen(arguments)
+    for each in chosen:
+        each.open()  # complains before any program runs
+    for each in chosen:
         found.append(validate(each, MALLOCS, repeats=arguments.repeats))
         if not arguments.json:
-            print(found[-1].table(), flush=True)
+            print(found[-1].table())
+            print(found[-1].verdict(), flush=True)
     if arguments.json:
         print_json([each.to_json() for each in found])
     return EXIT_OK if all(each.is_close for each in found) else EXIT_FAILED

@@ -6,16 +6,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from alloclab.errors import UsageError
 from alloclab.traces import Trace, open_trace
+from alloclab.workloads.checking import RECORDING_OPTIONS, TABLES, Checked
 
 KINDS = ("compiler", "interpreter", "game", "server", "model")
-RECORDING_OPTIONS = ("edges", "frame_on", "gcc_phases", "mark_output", "scope_on", "sites")
-_VALUES: Mapping[str, Any] = {"environment": str, "summary": int, "spread": int | float}
-_TABLES = ("environment", "recording", "trace", "summary", "spread")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Workload:
     licence: str
     image: str
     command: tuple[str, ...]
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     build: tuple[tuple[str, ...], ...] = ()
     seed: int | None = None
@@ -57,8 +55,23 @@ class Workload:
         """Where this description was read."""
         return self.folder / f"{self.name}.toml"
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a recording is on the shelf."""
+        return self.trace_path.is_file()
+
     def open(self) -> Trace:
-        """Opens the shipped recording."""
+        """Opens the shipped recording.
+
+        Raises:
+            UsageError: there is none yet; it says what makes one.
+            TraceError: it is damaged.
+        """
+        if not self.is_recorded:
+            raise UsageError(
+                f"{self.name}: no recording at {self.trace_path} yet: "
+                f"`alloclab workloads record {self.name} --write` makes it"
+            )
         return open_trace(self.trace_path)
 
 
@@ -69,11 +82,15 @@ def read_workload(path: Path) -> Workload:
         UsageError: the file is missing, no TOML, or says something that means nothing; it names
             the file and the key.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: it is no file")
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-    checked = _Checked(path, said)
+    except RecursionError:
+        raise UsageError(f"{path}: lists or tables in it are nested too deeply") from None
+    checked = Checked(path, said)
     workload = Workload(
         name=path.stem,
         folder=path.parent,
@@ -83,14 +100,14 @@ def read_workload(path: Path) -> Workload:
         licence=checked.text("licence"),
         image=checked.text("image"),
         command=checked.words("command"),
-        packages=checked.words("packages"),
+        packages=checked.names("packages"),
         inputs=checked.inputs("inputs"),
         build=checked.commands("build"),
         seed=checked.number("seed"),
         is_deterministic=checked.flag("is_deterministic"),
         is_tiny=checked.flag("is_tiny"),
         refuses_root=checked.flag("refuses_root"),
-        **{name: checked.table(name) for name in _TABLES},
+        **{name: checked.table(name) for name in TABLES},
     )
     checked.refuse_others()
     for option in workload.recording:
@@ -99,82 +116,3 @@ def read_workload(path: Path) -> Workload:
                 f"{path}: [recording] {option}: there are {', '.join(RECORDING_OPTIONS)}"
             )
     return workload
-
-
-class _Checked:
-    """Takes what a document says key by key, and refuses what is of the wrong kind."""
-
-    def __init__(self, path: Path, said: Mapping[str, Any]) -> None:
-        self._path = path
-        self._left = dict(said)
-
-    def text(self, key: str) -> str:
-        found = self._left.pop(key, None)
-        if not isinstance(found, str) or not found.strip():
-            raise self._wrong(key, "a text")
-        return found
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        found = self.text(key)
-        if found not in choices:
-            raise self._wrong(key, f"one of {', '.join(choices)}")
-        return found
-
-    def flag(self, key: str) -> bool:
-        found = self._left.pop(key, False)
-        if not isinstance(found, bool):
-            raise self._wrong(key, "true or false")
-        return found
-
-    def number(self, key: str) -> int | None:
-        found = self._left.pop(key, None)
-        if found is not None and (not isinstance(found, int) or isinstance(found, bool)):
-            raise self._wrong(key, "a whole number")
-        return found
-
-    def words(self, key: str) -> tuple[str, ...]:
-        found = self._left.pop(key, None)
-        if not _is_words(found):
-            raise self._wrong(key, "a list of texts, one or more")
-        return tuple(found)
-
-    def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
-        found = self._left.pop(key, [])
-        if not isinstance(found, list) or not all(map(_is_words, found)):
-            raise self._wrong(key, "a list of commands, each a list of texts")
-        return tuple(map(tuple, found))
-
-    def inputs(self, key: str) -> tuple[str, ...]:
-        found = self._left.pop(key, [])
-        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-            raise self._wrong(key, "a list of files")
-        for each in found:
-            path = PurePosixPath(each)
-            is_below = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
-            if not is_below or not (self._path.parent / each).exists():
-                raise self._wrong(key, f"a file beside it or below, and {each!r} is none")
-        return tuple(found)
-
-    def table(self, key: str) -> dict[str, Any]:
-        found = self._left.pop(key, {})
-        if not isinstance(found, dict):
-            raise self._wrong(key, "a table")
-        for name, value in found.items():
-            if not isinstance(value, _VALUES.get(key, object)) or _is_negative(value):
-                raise UsageError(f"{self._path}: [{key}] {name}: {value!r} means nothing")
-        return found
-
-    def refuse_others(self) -> None:
-        if self._left:
-            raise UsageError(f"{self._path}: {min(self._left)}: no such key")
-
-    def _wrong(self, key: str, wanted: str) -> UsageError:
-        return UsageError(f"{self._path}: {key}: it must be {wanted}")
-
-
-def _is_words(found: object) -> bool:
-    return isinstance(found, list) and bool(found) and all(isinstance(word, str) for word in found)
-
-
-def _is_negative(value: object) -> bool:
-    return isinstance(value, int | float) and value < 0

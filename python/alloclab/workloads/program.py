@@ -13,7 +13,7 @@ from typing import Any
 from alloclab.captures import seal
 from alloclab.record import record
 from alloclab.workloads.recording import trace_of
-from alloclab.workloads.running import Job, check_ended_well, output_to
+from alloclab.workloads.running import Job, check_ended_well, named, output_to
 
 
 def bare_seconds(job: Job, environment: Mapping[str, str] | None = None) -> float:
@@ -24,7 +24,7 @@ def bare_seconds(job: Job, environment: Mapping[str, str] | None = None) -> floa
         environment: what to set beyond the job's own, an LD_PRELOAD for instance.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with job.log.open("ab") as log:
+    with named(job.workload), job.log.open("ab") as log:
         ended = subprocess.run(
             job.command,
             cwd=job.scratch,
@@ -41,7 +41,7 @@ def bare_seconds(job: Job, environment: Mapping[str, str] | None = None) -> floa
 def recorded_peak(job: Job, environment: Mapping[str, str] | None = None) -> float:
     """Runs the program recorded, without call stacks; returns its peak of anonymous bytes."""
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=job.scratch) as folder:
-        with output_to(job.log):
+        with named(job.workload), output_to(job.log):
             left = record(
                 job.command,
                 output=folder,
@@ -51,7 +51,9 @@ def recorded_peak(job: Job, environment: Mapping[str, str] | None = None) -> flo
                 **_without_cost(job.workload.recording),
             )
         check_ended_well(job, left.returncode)
-        trace = trace_of(job.workload, seal(Path(folder)))
+        with named(job.workload):
+            traces = seal(Path(folder))
+        trace = trace_of(job.workload, traces)
         return float(trace.footprint()["anonymous_bytes"].max())
 
 

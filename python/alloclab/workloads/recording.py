@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alloclab.captures import seal
-from alloclab.errors import Error, TraceError
+from alloclab.errors import Error, TraceError, UsageError
 from alloclab.record import record
 from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
-from alloclab.workloads.running import check_ended_well, output_to, prepared
+from alloclab.workloads.rewriting import MARKER, SPREAD_KEPT, rewritten, write_together
+from alloclab.workloads.running import check_ended_well, named, output_to, prepared
 
 CALLS = ("events", "allocations", "frees", "reallocations", "requested_total_bytes")
 PEAKS = ("peak_requested_live_bytes", "max_live_objects")
@@ -23,7 +26,6 @@ COUNTS = (*CALLS, *PEAKS)
 SHIPPED_LEVEL = 19  # zstd's: recordings are shipped once and read often
 TOLERANCE_RATIO = 0.001  # of a deterministic program's counts
 MOST_BYTES = 4_000_000  # of a recording on the shelf
-_MEASURED = "# Written by `alloclab workloads record --write`; the rest of this file is by hand."
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,21 @@ class Difference:
         return self.ratio <= self.tolerance_ratio
 
 
-def record_workload(workload: Workload, destination: str | Path, *, level: int = 6) -> Trace:
+def record_workload(
+    workload: Workload,
+    destination: str | Path,
+    *,
+    level: int = 6,
+    warn: Callable[[str], None] | None = None,
+) -> Trace:
     """Records a workload's program into a trace at `destination`.
+
+    Args:
+        workload: what to record.
+        destination: the trace to write.
+        level: zstd's.
+        warn: called with a line, the workload's name in front, for each thing that was not
+            recorded as it should be.
 
     Raises:
         NotInstalled: packages are missing; the line that installs them is in the message.
@@ -55,7 +70,7 @@ def record_workload(workload: Workload, destination: str | Path, *, level: int =
     """
     with prepared(workload) as job:
         captures = job.scratch / "recording"
-        with output_to(job.log):
+        with named(workload), output_to(job.log):
             left = record(
                 job.command,
                 output=captures,
@@ -64,10 +79,22 @@ def record_workload(workload: Workload, destination: str | Path, *, level: int =
                 seal=False,
                 **workload.recording,
             )
+        _pass_on(workload, left.warnings, warn)
         check_ended_well(job, left.returncode)
-        trace = trace_of(workload, seal(captures, level=level))
+        with named(workload):
+            traces = seal(captures, level=level)
+        _pass_on(workload, traces.warnings, warn)
+        trace = trace_of(workload, traces)
         shutil.copyfile(trace.path, destination)
     return open_trace(destination)
+
+
+def _pass_on(
+    workload: Workload, warnings: Iterable[str], warn: Callable[[str], None] | None
+) -> None:
+    if warn is not None:
+        for line in warnings:
+            warn(f"{workload.name}: {line}")
 
 
 def trace_of(workload: Workload, traces: Iterable[Trace]) -> Trace:
@@ -102,8 +129,35 @@ def differences(workload: Workload, summary: Mapping[str, int]) -> list[Differen
     return rows
 
 
+def check_output(chosen: Iterable[Workload], folder: Path, repeats: int) -> dict[str, list[Path]]:
+    """Returns where the traces of each workload go in a folder, which may not be there yet.
+
+    Raises:
+        UsageError: one of them is there, two would have one name, or the folder is the shelf.
+    """
+    found: dict[str, list[Path]] = {}
+    taken: set[Path] = set()
+    for each in chosen:
+        if folder.resolve() == each.folder.resolve():
+            raise UsageError(f"{folder}: it is the shelf; --write puts a recording there")
+        found[each.name] = output_paths(each, folder, repeats)
+        for path in found[each.name]:
+            if path in taken or os.path.lexists(path):
+                raise UsageError(f"will not overwrite {path}")
+            taken.add(path)
+    return found
+
+
+def output_paths(workload: Workload, folder: Path, repeats: int) -> list[Path]:
+    """Returns how the traces of a workload that is recorded some times are called in a folder."""
+    ends = ["", *(f"-{number}" for number in range(1, repeats))]
+    return [folder / f"{workload.name}{end}.alloctrace" for end in ends]
+
+
 def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
     """Puts a trace on the shelf and writes what it holds into the workload's .toml.
+
+    What is written there by hand stays. Both files are the new ones afterwards, or the old ones.
 
     Args:
         workload: where it belongs.
@@ -112,17 +166,28 @@ def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
             spread stays what it was.
 
     Raises:
-        Error: the trace is larger than a shelf takes.
+        UsageError: the .toml cannot be rewritten without losing what it says by hand.
+        Error: the trace is larger than a shelf takes, or the shelf cannot be written.
     """
     content = trace.read_bytes()
     if len(content) > MOST_BYTES:
         raise Error(f"{workload.name}: {len(content):,} bytes are more than {MOST_BYTES:,}")
-    shutil.copyfile(trace, workload.trace_path)
-    summary = open_trace(workload.trace_path).summary()
+    lines = _measured_lines(workload, content, open_trace(trace).summary(), others)
+    text = rewritten(workload.toml_path, lines)
+    try:
+        write_together({workload.trace_path: content, workload.toml_path: text.encode("utf-8")})
+    except OSError as error:
+        raise Error(f"{workload.name}: the shelf stays as it was: {error}") from None
+
+
+def _measured_lines(
+    workload: Workload, content: bytes, summary: Summary, others: list[Summary]
+) -> list[str]:
+    """The tables of a .toml that are not by hand."""
     lines = [
-        _MEASURED,
+        MARKER,
         "[trace]",
-        f'file = "{workload.trace_path.name}"',
+        f"file = {json.dumps(workload.trace_path.name, ensure_ascii=False)}",
         f"bytes = {len(content)}",
         f'sha256 = "{hashlib.sha256(content).hexdigest()}"',
         "",
@@ -130,17 +195,16 @@ def ship(workload: Workload, trace: Path, others: list[Summary]) -> None:
         *(f"{key} = {value}" for key, value in summary.items()),
     ]
     spread = dict(workload.spread)
-    of = "As measured of the recording before."
+    of = SPREAD_KEPT
     if others:
-        of = f"How far {len(others)} further recordings were off at most."
+        of = f"# How far {len(others)} further recordings were off at most."
         for name in COUNTS:
             off = max(abs(each[name] - summary[name]) for each in others)
             spread[name] = off / max(summary[name], 1)
     if spread:
-        lines += ["", f"# {of}", "[spread]"]
+        lines += ["", of, "[spread]"]
         lines += [f"{name} = {ratio:.6f}" for name, ratio in spread.items()]
-    by_hand = workload.toml_path.read_text(encoding="utf-8").partition(_MEASURED)[0].rstrip("\n")
-    workload.toml_path.write_text("\n".join([by_hand, "", *lines, ""]), encoding="utf-8")
+    return lines
 
 
 def verify(workload: Workload) -> list[str]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alloclab import _native
-from alloclab.errors import Error, NotInstalled
+from alloclab.errors import Error, NotInstalled, UsageError
+from alloclab.workloads.checking import place_of
 from alloclab.workloads.description import Workload
 
 _NOBODY = "65534"
@@ -37,9 +38,9 @@ class Job:
 
 
 def missing_packages(packages: Sequence[str]) -> list[str]:
-    """Returns those of some Debian packages that are not installed; all, where it is no Debian."""
+    """Returns those of some Debian packages that are not installed; none, where it is no Debian."""
     if shutil.which("dpkg-query") is None:
-        return list(packages)
+        return []
     return [each for each in packages if not _is_installed(each)]
 
 
@@ -73,8 +74,7 @@ def prepared(workload: Workload) -> Iterator[Job]:
     with tempfile.TemporaryDirectory(prefix="alloclab-workload-") as folder:
         scratch = Path(folder)
         scratch.chmod(0o777)
-        for each in workload.inputs:
-            _copy(workload.folder / each, scratch / _place_of(each))
+        _copy_inputs(workload, scratch)
         environment = {
             "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/games",
             "HOME": str(scratch),
@@ -83,22 +83,27 @@ def prepared(workload: Workload) -> Iterator[Job]:
             **{key: _filled(text, scratch) for key, text in workload.environment.items()},
         }
         for words in workload.build:
-            _build([_filled(word, scratch) for word in words], scratch, environment)
+            _build(workload, [_filled(word, scratch) for word in words], scratch, environment)
         yield Job(workload, _command_of(workload, scratch), scratch, environment)
 
 
-def _place_of(source: str) -> Path:
-    """Where an input goes in the scratch folder: what lies in inputs/ comes to its top."""
-    path = Path(source)
-    return Path(*path.parts[1:]) if path.parts[0] == "inputs" else path
+def _copy_inputs(workload: Workload, scratch: Path) -> None:
+    def copy_once(source: str, destination: str) -> str:
+        if Path(destination).exists():
+            place = Path(destination).relative_to(scratch)
+            raise Error(f"{workload.name}: two inputs go to one place, {place}")
+        return shutil.copy(source, destination)
 
-
-def _copy(source: Path, destination: Path) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, destination, dirs_exist_ok=True)
-    else:
-        shutil.copy(source, destination)
+    for each in workload.inputs:
+        source, destination = workload.folder / each, scratch / place_of(each)
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, destination, copy_function=copy_once, dirs_exist_ok=True)
+            else:
+                copy_once(str(source), str(destination))
+        except OSError as error:
+            raise Error(f"{workload.name}: {each}: {error}") from None
 
 
 def _filled(text: str, scratch: Path) -> str:
@@ -107,16 +112,19 @@ def _filled(text: str, scratch: Path) -> str:
     return text.replace("{scratch}", str(scratch))
 
 
-def _build(words: list[str], scratch: Path, environment: dict[str, str]) -> None:
+def _build(
+    workload: Workload, words: list[str], scratch: Path, environment: dict[str, str]
+) -> None:
+    said = f"{workload.name}: {' '.join(words)}"
     try:
         built = subprocess.run(
             words, cwd=scratch, env=environment, capture_output=True, errors="replace", check=False
         )
     except OSError as error:
-        raise Error(f"{' '.join(words)}: {error.strerror}") from None
+        raise Error(f"{said}: {error.strerror}") from None
     if built.returncode != 0:
-        said = (built.stderr or built.stdout)[-_LOG_TAIL_BYTES:].strip()
-        raise Error(f"{' '.join(words)} ended with {built.returncode}: {said}")
+        tail = (built.stderr or built.stdout)[-_LOG_TAIL_BYTES:].strip()
+        raise Error(f"{said} ended with {built.returncode}: {tail}")
 
 
 def _command_of(workload: Workload, scratch: Path) -> list[str]:
@@ -152,3 +160,14 @@ def check_ended_well(job: Job, returncode: int | None) -> None:
         said = job.log.read_text(encoding="utf-8", errors="replace") if job.log.exists() else ""
         tail = said[-_LOG_TAIL_BYTES:].strip()
         raise Error(f"{job.workload.name}: {job.command[0]} ended with {returncode}: {tail}")
+
+
+@contextmanager
+def named(workload: Workload) -> Iterator[None]:
+    """Puts the workload's name before what is said to be wrong with its command or options."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{workload.name}: {error}") from None
+    except OSError as error:
+        raise Error(f"{workload.name}: {error}") from None

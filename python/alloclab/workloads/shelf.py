@@ -23,7 +23,7 @@ def workloads(folder: str | Path | None = None) -> list[Workload]:
     Raises:
         UsageError: there is no such folder, or a description in it is wrong.
     """
-    return [read_workload(path) for path in sorted(_folder(folder).glob("*.toml"))]
+    return [read_workload(path) for path in _descriptions(_folder(folder))]
 
 
 def workload(name: str, folder: str | Path | None = None) -> Workload:
@@ -33,7 +33,7 @@ def workload(name: str, folder: str | Path | None = None) -> Workload:
         UsageError: there is none of that name; it says which there are.
     """
     place = _folder(folder)
-    known = sorted(path.stem for path in place.glob("*.toml"))
+    known = [path.stem for path in _descriptions(place)]
     if name not in known:
         raise UsageError(f"no workload {name!r} in {place}: there are {', '.join(known) or 'none'}")
     return read_workload(place / f"{name}.toml")
@@ -45,3 +45,7 @@ def _folder(folder: str | Path | None) -> Path:
     if not place.is_dir():
         raise UsageError(f"{place}: there is no such folder of workloads")
     return place
+
+
+def _descriptions(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*.toml") if path.is_file())

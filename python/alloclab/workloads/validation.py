@@ -73,10 +73,21 @@ class Validation:
 
     @property
     def is_close(self) -> bool:
-        """Whether every difference to glibc is within 5 % of the peak, or nothing is promised."""
+        """Whether every difference to glibc is within `LIMIT_RATIO` of the peak; of a program
+        whose counts vary from run to run nothing is promised, and this is always so."""
         return not self.is_deterministic or all(
             abs(row.off_ratio) <= LIMIT_RATIO for row in self.rows
         )
+
+    def verdict(self) -> str:
+        """Returns one line: close, not close and for which mallocs, or not judged and why."""
+        limit = f"{LIMIT_RATIO:.0%} of the peak"
+        if not self.is_deterministic:
+            return f"{self.workload}: not judged: its counts vary (is_deterministic is not set)"
+        far = [row.malloc for row in self.rows if not abs(row.off_ratio) <= LIMIT_RATIO]
+        if far:
+            return f"{self.workload}: apart by more than {limit}: {', '.join(far)}"
+        return f"{self.workload}: within {limit}"
 
     def to_json(self) -> dict[str, Any]:
         """Returns the value as JSON has it; a bound that is unknown is null."""
@@ -136,9 +147,11 @@ def validate(
         repeats: how often the program runs under each, interleaved: once recorded, once bare.
 
     Raises:
+        UsageError: there is no recording to replay; nothing was run.
         NotInstalled: a package or a malloc is missing.
         Error: the program failed under one of them.
     """
+    summary = workload.open().summary()
     peaks: dict[str, list[float]] = {}
     seconds: dict[str, list[float]] = {}
     with prepared(workload) as job:
@@ -147,7 +160,6 @@ def validate(
                 environment = _preloading(malloc)
                 seconds.setdefault(str(malloc), []).append(bare_seconds(job, environment))
                 peaks.setdefault(str(malloc), []).append(recorded_peak(job, environment))
-    summary = workload.open().summary()
     order = "exact" if summary["threads"] == 1 else "parallel"
     timed = compare(workload.trace_path, mallocs, repeats=repeats, progress=False)
     replayed = {str(malloc): _replayed_peak(workload, malloc, order, repeats) for malloc in mallocs}

@@ -146,7 +146,13 @@ def test_sites_are_matched_by_their_functions_wherever_those_moved_to(tmp_path: 
     parse, build = ["grow", "parse", "main"], ["grow", "build", "main"]
     first = sited(tmp_path / "a.alloctrace", [], 10, (8, parse), (100, build))
     second = sited(
-        tmp_path / "b.alloctrace", ["new"], 12, (100, build), (40, ["main"]), (8, parse), (16, parse)
+        tmp_path / "b.alloctrace",
+        ["new"],
+        12,
+        (100, build),
+        (40, ["main"]),
+        (8, parse),
+        (16, parse),
     )
     found = diff(first, second)
     assert by_label(found, "site") == {

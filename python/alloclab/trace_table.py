@@ -154,7 +154,8 @@ def opened(source: Any) -> tuple[str, Any]:
     Raises:
         UsageError: it is none of these.
     """
-    if isinstance(source, Workload):
+    is_path = isinstance(source, str | os.PathLike)  # a Path, too, has a name and can be opened
+    if isinstance(source, Workload) and not is_path:
         return source.name, source.open()
     trace = source if callable(getattr(source, "summary", None)) else open_trace(source)
     return trace.name, trace

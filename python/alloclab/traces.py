@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from alloclab import _core
 from alloclab.errors import NotMeasured, TraceError, UsageError
 from alloclab.lifetimes import Lifetimes, lifetimes
 from alloclab.stacks import Stacks
+from alloclab.trace_path import WorkloadPath, is_absent, path_of
 from alloclab.units import format_bytes, format_ratio
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Trace:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if _is_absent(self.path):
+        if is_absent(self.path):
             raise UsageError(f"{path}: no such trace")
         self._reader = _core.TraceReader(os.fsencode(path))
         try:
@@ -307,13 +308,6 @@ class Trace:
         return f"<b>{self.name}</b><pre>{text}</pre>"
 
 
-class WorkloadPath(Protocol):
-    """A program on the shelf, as far as opening its recording needs it."""
-
-    @property
-    def trace_path(self) -> Path: ...
-
-
 def open_trace(path: str | os.PathLike[str] | WorkloadPath) -> Trace:
     """Opens a sealed trace, by its path or by the workload of the shelf it is of.
 
@@ -323,25 +317,3 @@ def open_trace(path: str | os.PathLike[str] | WorkloadPath) -> Trace:
         Error: the file cannot be read.
     """
     return Trace(path_of(path))
-
-
-def path_of(source: Any) -> Path:
-    """Returns where a trace is: a path as it is, an open trace's, or that of a workload.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    if isinstance(source, str | os.PathLike):
-        return Path(source)
-    for name in ("path", "trace_path"):
-        where = getattr(source, name, None)
-        if isinstance(where, str | os.PathLike):
-            return Path(where)
-    raise UsageError(f"{source!r} is neither a trace, nor the path of one, nor a workload")
-
-
-def _is_absent(path: Path) -> bool:
-    try:
-        return not path.exists()
-    except OSError:  # the reader finds the words for it
-        return False

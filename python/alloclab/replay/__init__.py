@@ -16,7 +16,7 @@ from alloclab.replay.metrics import METRICS
 from alloclab.replay.parts import Parts, Timeline, timeline_of
 from alloclab.replay.run import Figure, Run
 from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
-from alloclab.traces import WorkloadPath, path_of
+from alloclab.trace_path import WorkloadPath, path_of
 
 __all__ = [
     "MEASURES",

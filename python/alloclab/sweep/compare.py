@@ -25,7 +25,8 @@ from alloclab.results import Explained, Fidelity, Figure, Measure, Row, explain,
 from alloclab.stats import mann_whitney_p, paired_ratio, summarise
 from alloclab.sweep.comparison import Comparison
 from alloclab.sweep.progress import ProgressBar
-from alloclab.traces import WorkloadPath, open_trace
+from alloclab.trace_path import WorkloadPath
+from alloclab.traces import open_trace
 
 RATIO_METRICS = (
     "peak_footprint_bytes",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,12 @@ def test_help_lists_every_verb_and_the_exit_codes(capsys: pytest.CaptureFixture[
         (["record"], "no command to record"),
         (["info", "absent.alloctrace"], "absent.alloctrace: no such trace"),
         (["replay", "absent.alloctrace", "glibc"], "absent.alloctrace: no such trace"),
+        (["compare", "absent.alloctrace", "glibc"], "absent.alloctrace: no such trace"),
+        (["top", "absent.alloctrace"], "absent.alloctrace: no such trace"),
+        (["phases", "absent.alloctrace"], "absent.alloctrace: no such trace"),
+        (["diff", "absent.alloctrace", "b.alloctrace"], "absent.alloctrace: no such trace"),
+        (["export", "absent.alloctrace", "-o", "x.json"], "absent.alloctrace: no such trace"),
+        (["model", "absent.alloctrace", "-o", "x.json"], "absent.alloctrace: no such trace"),
         (["seal", "absent"], "absent: no such folder"),
     ],
 )
@@ -151,6 +158,30 @@ def test_compare_overwrites_nothing_of_another_kind(
     assert trace.read_bytes() == before
     assert cli.main(["compare", str(trace), "glibc", "--plot", "absent/x.png"]) == 2
     assert "there is no such folder" in capsys.readouterr().err
+    assert cli.main(["compare", str(trace), "glibc", "--plot", "notes.txt"]) == 2
+    assert "--plot notes.txt: a picture is written as .png" in capsys.readouterr().err
+
+
+def test_a_pipe_in_place_of_a_trace_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.alloctrace"
+    os.mkfifo(pipe)
+    capture = tmp_path / "folder" / "true-1.capture"
+    capture.parent.mkdir()
+    os.mkfifo(capture)
+    commands = (
+        ["info", str(pipe)],
+        ["compare", str(pipe), "glibc"],
+        ["export", str(pipe), "-o", str(tmp_path / "x.json")],
+        ["seal", str(capture.parent)],
+    )
+    source = "import sys; from alloclab.cli import main; print(main(sys.argv[1:]))"
+    for words in commands:
+        done = subprocess.run(
+            [sys.executable, "-c", source, *words], capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout == "1\n"
+        assert ": not a regular file" in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_compare_with_nothing_measured_is_exit_code_3(

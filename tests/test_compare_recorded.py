@@ -54,6 +54,17 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> al.Trace:
     return al.record([program], output=folder / "recording").largest()
 
 
+def test_a_workload_is_replayed_and_compared_as_its_recording_is(workloads: Path) -> None:
+    workload = al.workload("tcc", folder=workloads)
+    run = al.replay(workload, al.Glibc(), measure="blocks")
+    same = al.replay(workload.trace_path, al.Glibc(), measure="blocks")
+    assert run["replayed_events"] == same["replayed_events"] > 10_000
+    comparison = al.compare(workload, [al.Glibc()], repeats=1, progress=False)
+    assert [row.problem for row in comparison] == [None]
+    with pytest.raises(al.UsageError, match=r"^7 is neither a trace, nor the path of one, nor a"):
+        al.compare(7, [al.Glibc()])  # type: ignore[arg-type]
+
+
 def test_a_replay_of_known_blocks_has_the_figures_worked_out_by_hand(counted: al.Trace) -> None:
     run = al.replay(counted, al.Glibc(), measure="blocks")
     assert run["replayed_events"] == 20 * 2000

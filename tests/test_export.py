@@ -67,6 +67,8 @@ def test_an_unknown_format_or_option_is_refused(recordings: Recordings, tmp_path
         al.export_trace(trace, path, "heaptrack", at="peak")
     with pytest.raises(UsageError, match="samples 0 is not a positive number"):
         al.export_trace(trace, path, samples=0)
+    with pytest.raises(UsageError, match="samples: a number of 16610 bits is out of range"):
+        al.export_trace(trace, path, samples=10**5000)
     with pytest.raises(UsageError, match="at 'middle': known are peak, end"):
         al.export_trace(trace, path, "pprof", at="middle")
     assert list(tmp_path.iterdir()) == []
@@ -198,6 +200,9 @@ def test_the_command_refuses_what_the_format_cannot_use(
         (["-o", tmp_path / "x.dat"], "the name x.dat says no format; say --format"),
         (["-o", tmp_path / "x.json", "--table", "objects"], "perfetto has no option 'table'"),
         (["-o", tmp_path / "x.json", "--samples", "0"], "0 is not a positive number"),
+        (["-o", tmp_path / "x.json", "--samples", "9" * 23], f"'{'9' * 20}' is too large a number"),
+        (["-o", tmp_path / "x.json", "--samples", "9" * 5000], "is too large a number"),
+        (["-o", tmp_path / "x.json", "--samples", "many"], "'many' is no whole number"),
         ([], "-o/--output"),
     ):
         code, out, err = run(capsys, trace, *words)

@@ -54,6 +54,18 @@ def test_a_file_is_known_by_its_first_bytes(foreign: Path, name: str, format: st
     assert [each.name for each in FORMATS if each.sniff(start)] == [format]
 
 
+@pytest.mark.parametrize("format", [each.name for each in FORMATS])
+def test_a_file_without_any_of_its_lines_is_refused_by_every_format(
+    tmp_path: Path, format: str
+) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear Sir,\nstrlen(of this letter)\n\nYours\n")
+    with pytest.raises(al.TraceError) as raised:
+        al.import_trace(path, tmp_path / "t.alloctrace", format=format)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_python_and_the_core_have_the_same_formats() -> None:
     of_the_core = [each.name for each in FORMATS if each.read is None]
     assert sorted(of_the_core) == sorted(_core.import_formats())

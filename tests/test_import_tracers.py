@@ -101,6 +101,24 @@ def test_ltrace_counts_what_it_does_not_understand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("format", "text", "reason"),
+    [
+        ("ltrace", 'strlen("a") = 1\n+++ exited (status 0) +++\n', "line 2: it ends, and no line"),
+        ("bpftrace", "Attaching 12 probes...\n\n", "line 2: it ends without a line"),
+    ],
+)
+def test_a_file_that_tells_of_no_call_is_refused(
+    tmp_path: Path, format: str, text: str, reason: str
+) -> None:
+    path = tmp_path / "nothing.txt"
+    path.write_text(text)
+    for allow_truncated in (False, True):
+        with pytest.raises(al.TraceError, match=reason):
+            al.import_trace(path, format=format, allow_truncated=allow_truncated)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("malloc(x) = 0x10", "an argument of malloc is no number"),

@@ -55,6 +55,7 @@ PYTHON_ORDER = [
         "profiles",
         "textbook",
         "top",
+        "trace_path",
         "trace_table",
         "views",
     },

@@ -187,3 +187,17 @@ def test_a_workload_goes_by_its_own_name(workloads: Path) -> None:
     assert sum(each.objects for each in found.classes) == found.row.objects
     assert sum(found.concurrency.calls) <= tcc.summary["events"]
     assert json.loads(json.dumps(found.to_json()))["row"]["objects"] == found.row.objects
+
+
+def test_a_path_will_do_for_a_trace_and_nothing_else_will(workloads: Path) -> None:
+    path = workloads / "tcc.alloctrace"
+    trace = al.open_trace(path)
+    assert al.profile(str(path)) == al.profile(path) == al.profile(trace)
+    assert list(al.trace_table([str(path), path])) == list(al.trace_table([trace, trace]))
+    with pytest.raises(UsageError, match="is one path; a table is of a list of them"):
+        al.trace_table(str(path))
+    for wrong in (al.profile, lambda wanted: al.trace_table([wanted])):
+        with pytest.raises(UsageError, match=r"^7 is neither a trace, nor the path of one, nor a"):
+            wrong(7)
+        with pytest.raises(UsageError, match="absent: no such trace"):
+            wrong("absent")

@@ -7,6 +7,7 @@ The children are fakes that speak the protocol; their figures are in tests/suppo
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -323,3 +324,11 @@ def test_a_wrong_argument_is_refused(
 def test_a_trace_that_is_not_there_is_named(fake_child: FakeChild) -> None:
     with pytest.raises(UsageError, match=r"absent\.alloctrace: no such trace"):
         replay(fake_child.trace.with_name("absent.alloctrace"), Glibc())
+
+
+def test_a_workload_of_the_shelf_stands_for_its_recording(fake_child: FakeChild) -> None:
+    workload = SimpleNamespace(trace_path=fake_child.trace, summary={})
+    run = replay(workload, Glibc(), measure="time")
+    assert run["peak_footprint_bytes"] == replay(fake_child.trace, Glibc())["peak_footprint_bytes"]
+    with pytest.raises(UsageError, match=r"^7 is neither a trace, nor the path of one, nor a"):
+        replay(7, Glibc())  # type: ignore[arg-type]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloclab.errors import UsageError
+from alloclab.trace_builder import TraceBuilder
+from alloclab.traces import KINDS, Trace
 from alloclab.traces_diff import TraceDiff, class_limit, diff, size_class
 
 
@@ -67,13 +70,107 @@ def test_what_the_program_mapped_itself_is_apart() -> None:
     assert (found.total.first_objects, found.total.second_objects) == (1, 1)
 
 
-def test_scopes_are_matched_by_name_for_ids_are_each_traces_own() -> None:
-    first, second = Objects("a", [(8, 0, 1), (8, 0, 1)]), Objects("b", [(8, 0, 1), (24, 0, 1)])
-    first.table["scope"], second.table["scope"] = np.array([0, -1]), np.array([4, 4])
-    first.scope_names = lambda: {0: "parse"}  # type: ignore[attr-defined]
-    second.scope_names = lambda: {4: "parse"}  # type: ignore[attr-defined]
-    assert by_label(diff(first, second), "scope") == {"none": (-1, -8), "parse": (1, 24)}
-    assert "site" not in diff(first, second).groups
+def scoped(path: Path, unused: list[str], *scopes: tuple[str, str, list[int]]) -> Trace:
+    """A trace of scopes (kind, name, sizes allocated within); `unused` names come before theirs."""
+    rows: list[tuple[int, int, int, tuple[int, int, int]]] = []
+    with TraceBuilder(path, image="made") as builder:
+        for name in unused:
+            builder.intern(name)
+        objects = 0
+        for instance, (kind, name, sizes) in enumerate(scopes):
+            told = (instance, builder.intern(kind), builder.intern(name))
+            rows.append((KINDS["scope_enter"], 0, 0, told))
+            for size in sizes:
+                rows.append((KINDS["allocate"], objects, size, (0, 0, 0)))
+                objects += 1
+            rows.append((KINDS["scope_exit"], 0, 0, (instance, 0, 0)))
+        kind_, number, size_, value = zip(*rows, strict=True)
+        builder.append(kind=kind_, object=number, size=size_, value=value)
+        return builder.finish()
+
+
+def test_scopes_are_matched_by_kind_and_name_for_numbers_are_each_traces_own(
+    tmp_path: Path,
+) -> None:
+    parse, build = ("phase", "parse", [8, 8]), ("phase", "build", [100])
+    first = scoped(tmp_path / "a.alloctrace", [], parse, build)
+    parse = ("phase", "parse", [8, 8, 24])
+    second = scoped(tmp_path / "b.alloctrace", ["of no use"], build, ("task", "parse", [1]), parse)
+    found = diff(first, second)
+    assert by_label(found, "scope") == {
+        "phase build": (0, 0),
+        "phase parse": (1, 24),
+        "task parse": (1, 1),
+    }
+    assert "site" not in found.groups
+
+
+def sited(path: Path, unused: list[str], line: int, *stacks: tuple[int, list[str]]) -> Trace:
+    """A trace of blocks (size, functions innermost first), each of a call stack of its own."""
+    with TraceBuilder(path, image="made") as builder:
+        for name in unused:
+            builder.intern(name)
+        count = len(stacks)
+        builder.append(
+            kind=[KINDS["allocate"]] * count,
+            object=range(count),
+            size=[size for size, _ in stacks],
+            site=range(1, count + 1),
+        )
+        parents: list[int] = []
+        functions: list[int] = []
+        innermost = []
+        for _, names in stacks:
+            for depth, name in enumerate(reversed(names)):
+                parents.append(len(functions) - 1 if depth else -1)
+                functions.append(builder.intern(name))
+            innermost.append(len(functions) - 1)
+        frames = len(functions)
+        builder.set_stacks(
+            {
+                "stack": np.array(innermost),
+                "parent": np.array(parents),
+                "frame": np.arange(frames),
+                "function": np.array(functions),
+                "file": np.full(frames, builder.intern("a.c")),
+                "module": np.full(frames, -1),
+                "line": np.full(frames, line),
+                "offset": np.zeros(frames, np.int64),
+                "is_inlined": np.zeros(frames, np.int64),
+            }
+        )
+        return builder.finish()
+
+
+def test_sites_are_matched_by_their_functions_wherever_those_moved_to(tmp_path: Path) -> None:
+    parse, build = ["grow", "parse", "main"], ["grow", "build", "main"]
+    first = sited(tmp_path / "a.alloctrace", [], 10, (8, parse), (100, build))
+    second = sited(
+        tmp_path / "b.alloctrace",
+        ["new"],
+        12,
+        (100, build),
+        (40, ["main"]),
+        (8, parse),
+        (16, parse),
+    )
+    found = diff(first, second)
+    assert by_label(found, "site") == {
+        "grow < build < main": (0, 0),
+        "grow < parse < main": (1, 16),
+        "main": (1, 40),
+    }
+    assert "scope" not in found.groups
+    assert diff(first, first).is_empty
+
+
+def test_long_call_stacks_are_cut_in_the_table_only(tmp_path: Path) -> None:
+    deep = [f"function_{depth}" for depth in range(40)]
+    first = sited(tmp_path / "a.alloctrace", [], 1, (8, ["main"]))
+    second = sited(tmp_path / "b.alloctrace", [], 1, (8, ["main"]), (64, deep))
+    found = diff(first, second, by=["site"])
+    assert " < ".join(deep) in by_label(found, "site")
+    assert all(len(line) < 200 for line in found.table().splitlines()[3:])
 
 
 def test_a_trace_does_not_differ_from_itself() -> None:

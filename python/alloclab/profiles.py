@@ -8,6 +8,7 @@ Allocators", PLDI 2001; "Reconsidering Custom Memory Allocation", OOPSLA 2002) a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -139,11 +140,11 @@ class Profile:
         }
 
 
-def profile(source: ProfiledTrace | Workload) -> Profile:
+def profile(source: ProfiledTrace | Workload | str | os.PathLike[str]) -> Profile:
     """Returns what a program does with its heap.
 
     Args:
-        source: a trace, or a workload of the shelf, which is opened.
+        source: a trace; or its path or a workload of the shelf, which is opened.
 
     Raises:
         NotMeasured: the trace has no block.

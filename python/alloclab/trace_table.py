@@ -10,11 +10,13 @@ in use, and the total over that most, which says how often an allocator gets to 
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from alloclab.errors import NotInstalled, NotMeasured
+from alloclab.errors import NotInstalled, NotMeasured, UsageError
+from alloclab.traces import open_trace
 from alloclab.units import format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -125,10 +127,11 @@ class TraceTable:
         ).set_index("name")
 
 
-def trace_table(sources: Iterable[Summarised | Workload]) -> TraceTable:
-    """Returns a line for each trace, or workload of the shelf, from the counts in its footer.
+def trace_table(sources: Iterable[Summarised | Workload | str | os.PathLike[str]]) -> TraceTable:
+    """Returns a line for each trace, path or workload of the shelf, from the counts in its footer.
 
     Raises:
+        UsageError: one of them is none of these, or no such trace; or this is one path, no list.
         TraceError: a trace is damaged.
 
     Cost: opening the traces; none is decoded.
@@ -136,6 +139,8 @@ def trace_table(sources: Iterable[Summarised | Workload]) -> TraceTable:
     Example:
         >>> print(al.trace_table(al.workloads()))  # doctest: +SKIP
     """
+    if isinstance(sources, str | os.PathLike):
+        raise UsageError(f"{os.fspath(sources)!r} is one path; a table is of a list of them")
     rows = []
     for source in sources:
         name, trace = opened(source)
@@ -144,8 +149,16 @@ def trace_table(sources: Iterable[Summarised | Workload]) -> TraceTable:
 
 
 def opened(source: Any) -> tuple[str, Any]:
-    """Returns a trace and its name; a workload is opened, and has a name of its own."""
-    return source.name, source.open() if isinstance(source, Workload) else source
+    """Returns a trace and its name; a path or a workload, which has a name of its own, is opened.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    is_path = isinstance(source, str | os.PathLike)  # a Path, too, has a name and can be opened
+    if isinstance(source, Workload) and not is_path:
+        return source.name, source.open()
+    trace = source if callable(getattr(source, "summary", None)) else open_trace(source)
+    return trace.name, trace
 
 
 def trace_row(name: str, summary: Mapping[str, int]) -> TraceRow:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from alloclab import _core
-from alloclab.errors import NotMeasured, TraceError
+from alloclab.errors import NotMeasured, TraceError, UsageError
 from alloclab.lifetimes import Lifetimes, lifetimes
 from alloclab.stacks import Stacks
+from alloclab.trace_path import WorkloadPath, is_absent, path_of
 from alloclab.units import format_bytes, format_ratio
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class Trace:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        if is_absent(self.path):
+            raise UsageError(f"{path}: no such trace")
         self._reader = _core.TraceReader(os.fsencode(path))
         try:
             metadata = json.loads(self._reader.metadata_json)
@@ -305,11 +308,12 @@ class Trace:
         return f"<b>{self.name}</b><pre>{text}</pre>"
 
 
-def open_trace(path: str | Path) -> Trace:
-    """Opens a sealed trace.
+def open_trace(path: str | os.PathLike[str] | WorkloadPath) -> Trace:
+    """Opens a sealed trace, by its path or by the workload of the shelf it is of.
 
     Raises:
+        UsageError: there is no such file, or `path` is no path.
         TraceError: the bytes are not a whole trace; says where and why.
         Error: the file cannot be read.
     """
-    return Trace(path)
+    return Trace(path_of(path))

@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from alloclab.errors import UsageError
+from alloclab.stacks import Frame, Stacks
 from alloclab.units import exact_bytes, format_bytes, format_count
 
 DIMENSIONS = ("size", "lifetime", "region", "scope", "site")
 _NAMED = ("scope", "site")
 _FINEST_CLASSES = 4  # a doubling is split into so many size classes from 64 bytes up
 _SMALLEST_SPLIT_BYTES = 64
+_LABEL_WIDTH = 90  # of the table; a call stack may be of any length
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Sum = tuple[int, int]  # objects, bytes
@@ -27,6 +29,13 @@ class TraceObjects(Protocol):
 
     @property
     def path(self) -> Any: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+    def scopes(self) -> Columns: ...
+
+    def stacks(self) -> Stacks: ...
 
     def objects(self) -> Columns: ...
 
@@ -89,9 +98,10 @@ class TraceDiff:
             changed = [group for group in groups if group.more_objects or group.more_bytes]
             changed.sort(key=lambda group: (-abs(group.more_bytes), -abs(group.more_objects)))
             lines += ["", f"by {name}" if changed else f"by {name}: no difference"]
-            width = max((len(group.label) for group in changed[:limit]), default=0)
-            for group in changed[:limit]:
-                lines.append(f"  {_sentence(group.label.ljust(width), group)}")
+            labels = [_shortened(group.label) for group in changed[:limit]]
+            width = max(map(len, labels), default=0)
+            for label, group in zip(labels, changed, strict=False):
+                lines.append(f"  {_sentence(label.ljust(width), group)}")
             if len(changed) > limit:
                 lines.append(f"  and {len(changed) - limit} smaller differences")
         return "\n".join(lines)
@@ -110,7 +120,9 @@ def diff(first: TraceObjects, second: TraceObjects, by: Iterable[str] = DIMENSIO
         first, second: the traces.
         by: dimensions: "size" (classes, four a doubling) and "lifetime" (decades of events) of
             allocated blocks, "region" (size classes of what the program mapped itself), "scope"
-            and "site" (left out where the traces do not know them).
+            (the innermost's kind and name) and "site" (the functions of the call stack, innermost
+            first; lines are left out, for an edit moves them). The last two are not in the result
+            where neither trace knows them.
 
     Raises:
         UsageError: an unknown dimension.
@@ -125,8 +137,8 @@ def diff(first: TraceObjects, second: TraceObjects, by: Iterable[str] = DIMENSIO
     groups: dict[str, tuple[Group, ...]] = {}
     for name in wanted:
         if name in _NAMED:
-            if any(name in table for table in blocks):
-                groups[name] = _by_label(blocks, name, [_names(t, name) for t in (first, second)])
+            if any(name in table and (table[name] >= 0).any() for table in blocks):
+                groups[name] = _by_label(blocks, name, [_LABELS[name](t) for t in (first, second)])
         elif name == "lifetime":
             groups[name] = _by_class(blocks, [_lifetime(table) for table in blocks], _decade_label)
         else:
@@ -197,14 +209,14 @@ def _by_class(
 
 
 def _by_label(
-    tables: list[Columns], name: str, names: list[Mapping[int, str]]
+    tables: list[Columns], name: str, labels: list[Callable[[int], str]]
 ) -> tuple[Group, ...]:
-    """Matches by name, for ids are each trace's own."""
+    """Matches by label, for numbers are each trace's own."""
     named: list[dict[str, Sum]] = []
-    for table, known in zip(tables, names, strict=True):
+    for table, label_of in zip(tables, labels, strict=True):
         by_name: dict[str, Sum] = {}
         for number, (count, size) in _sums(table, table.get(name)).items():
-            label = "none" if number < 0 else known.get(number, f"number {number}")
+            label = "none" if number < 0 else label_of(number)
             before = by_name.get(label, (0, 0))
             by_name[label] = (before[0] + count, before[1] + size)
         named.append(by_name)
@@ -230,10 +242,30 @@ def _group(label: str, sums: Sequence[Mapping[Any, Sum]], key: Any) -> Group:
     return Group(label, first[0], second[0], first[1], second[1])
 
 
-def _names(trace: Any, dimension: str) -> Mapping[int, str]:
-    """The names of scopes or sites, where the trace can tell them."""
-    lookup = getattr(trace, f"{dimension}_names", None)
-    return lookup() if callable(lookup) else {}
+def _scope_labels(trace: TraceObjects) -> Callable[[int], str]:
+    """Returns what says a scope's kind and name, by its row."""
+    scopes, names = trace.scopes(), trace.names
+    return lambda row: f"{names[int(scopes['kind'][row])]} {names[int(scopes['name'][row])]}"
+
+
+def _site_labels(trace: TraceObjects) -> Callable[[int], str]:
+    """Returns what says the functions of a call stack, by its number."""
+    stacks = trace.stacks()
+    return lambda site: " < ".join(map(_function_of, stacks.frames(site))) or "no function"
+
+
+def _function_of(frame: Frame) -> str:
+    return frame.function or f"{frame.module.rpartition('/')[2] or '?'}+{frame.offset:#x}"
+
+
+_LABELS: Mapping[str, Callable[[TraceObjects], Callable[[int], str]]] = {
+    "scope": _scope_labels,
+    "site": _site_labels,
+}
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LABEL_WIDTH else f"{label[: _LABEL_WIDTH - 3]}..."
 
 
 def _sentence(label: str, group: Group) -> str:

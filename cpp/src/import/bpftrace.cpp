@@ -155,6 +155,9 @@ private:
     }
 
     void end_lines() override {
+        if (!has_version_ && report_.truncated_at.empty()) {
+            throw TraceError(here() + ": it ends without a line \"alloclab-bpftrace 1\"");
+        }
         report_.cannot_say.assign(
             {"call stacks", "which aligned call", "thread starts", "thread ends"});
         if (!report_.is_complete) {

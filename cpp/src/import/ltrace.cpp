@@ -54,6 +54,7 @@ private:
                                  : "other_lines");
         }
         running_.insert(pid);
+        has_calls_ = true;
         ForeignCaller caller{.thread = threads_.number_of(pid), .time_ns = clock_.time_ns()};
         std::vector<Unfinished>& open = unfinished_[caller.thread];
         if (is_resumed) {
@@ -189,6 +190,9 @@ private:
     }
 
     void end_lines() override {
+        if (!has_calls_ && report_.truncated_at.empty()) {
+            throw TraceError(here() + ": it ends, and no line is a call of an allocator");
+        }
         report_.cannot_say.assign({"call stacks", "calls within libraries", "thread starts"});
         if (!has_pids_) {
             report_.cannot_say.emplace_back("threads");
@@ -213,6 +217,7 @@ private:
     LogClock clock_;
     std::map<std::uint32_t, std::vector<Unfinished>> unfinished_; // by thread, outermost first
     std::set<std::uint64_t> running_;
+    bool has_calls_ = false;
     bool has_pids_ = false;
     bool has_ends_ = false;
 };

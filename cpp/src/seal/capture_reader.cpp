@@ -22,11 +22,16 @@ class MappedFile {
 public:
     MappedFile() = default;
     explicit MappedFile(const std::filesystem::path& path) {
-        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        // Non-blocking: to open a pipe must not wait for a writer.
+        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
             throw SystemError("open", path.string(), errno);
         struct stat status {};
-        if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+        if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+            ::close(fd);
+            throw TraceError(path.string() + ": not a regular file");
+        }
+        if (status.st_size > 0) {
             size_ = static_cast<std::size_t>(status.st_size);
             p_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
         }

@@ -38,7 +38,8 @@ ZSTD_DCtx* create_decompressor() {
 } // namespace
 
 ByteSource::ByteSource(const std::filesystem::path& path) : name_(path.string()) {
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // Non-blocking: to open a pipe must not wait for a writer.
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status {};
     if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
         const int reason = errno;

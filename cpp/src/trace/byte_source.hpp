@@ -16,7 +16,7 @@ namespace alloclab {
 // a mapped file that shrinks kills its reader.
 class ByteSource {
 public:
-    // Throws: SystemError.
+    // Throws: SystemError; TraceError for what is no regular file, a pipe or a folder.
     explicit ByteSource(const std::filesystem::path& path);
     ByteSource(std::span<const std::uint8_t> bytes, std::string name);
     ~ByteSource();

@@ -9,9 +9,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <span>
+#include <sys/random.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace alloclab {
@@ -71,14 +74,66 @@ void append_stacks(std::vector<std::uint8_t>& out, const StackTable& table) {
 
 } // namespace
 
-// The file under its temporary name, and the compressor.
+// The file under its temporary name, and the compressor. Unless `publish` is called the file goes.
 struct TraceWriter::File {
     std::filesystem::path path;
-    std::filesystem::path partial_path;
+    std::filesystem::path partial_path; // empty where there is none
     int descriptor = -1;
     std::uint64_t offset = 0;
     ZSTD_CCtx* compressor = nullptr;
     std::vector<std::uint8_t> compressed;
+
+    File() = default;
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        ZSTD_freeCCtx(compressor);
+        if (descriptor >= 0) {
+            ::close(descriptor);
+        }
+        if (!partial_path.empty()) {
+            ::unlink(partial_path.c_str());
+        }
+    }
+
+    // Creates a file beside `path` under a name that nothing has: a fixed one might be another's
+    // file, or a link to one. Not mkstemp, which lets nobody else read the trace.
+    void create() {
+        for (int attempts_left = 100;; --attempts_left) {
+            std::uint64_t number = 0;
+            if (::getrandom(&number, sizeof number, 0) != sizeof number) {
+                throw SystemError("name a temporary file beside", path.string(), errno);
+            }
+            // Short, since the name of the trace may be as long as names can be.
+            char name[32];
+            std::snprintf(name, sizeof name, ".%016llx.partial",
+                          static_cast<unsigned long long>(number));
+            const std::filesystem::path candidate = path.parent_path() / name;
+            descriptor = ::open(candidate.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+            if (descriptor >= 0) {
+                partial_path = candidate;
+                return;
+            }
+            if (errno != EEXIST || attempts_left == 0) {
+                throw SystemError("create", path.string(), errno);
+            }
+        }
+    }
+
+    // Gives the file its name; what had it is replaced.
+    void publish() {
+        const int closing = descriptor;
+        descriptor = -1;
+        if (::close(closing) != 0) {
+            throw SystemError("close", path.string(), errno);
+        }
+        std::error_code error;
+        std::filesystem::rename(partial_path, path, error);
+        if (error) {
+            throw SystemError("create", path.string(), error.value());
+        }
+        partial_path.clear();
+    }
 
     void write(std::span<const std::uint8_t> bytes) {
         while (!bytes.empty()) {
@@ -87,7 +142,7 @@ struct TraceWriter::File {
                 continue;
             }
             if (written <= 0) {
-                throw SystemError("write", partial_path.string(), written < 0 ? errno : EIO);
+                throw SystemError("write", path.string(), written < 0 ? errno : EIO);
             }
             offset += static_cast<std::uint64_t>(written);
             bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -117,12 +172,7 @@ TraceWriter::TraceWriter(const std::filesystem::path& path, Options options)
                     std::to_string(trace_format::max_chunk_events));
     }
     file_->path = path;
-    file_->partial_path = path.string() + ".partial";
-    file_->descriptor =
-        ::open(file_->partial_path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
-    if (file_->descriptor < 0) {
-        throw SystemError("create", file_->partial_path.string(), errno);
-    }
+    file_->create();
     file_->compressor = ZSTD_createCCtx();
     ZSTD_CCtx_setParameter(file_->compressor, ZSTD_c_compressionLevel, options.level);
     ZSTD_CCtx_setParameter(file_->compressor, ZSTD_c_checksumFlag, 1);
@@ -133,13 +183,7 @@ TraceWriter::TraceWriter(const std::filesystem::path& path, Options options)
     encoder_.restart(0);
 }
 
-TraceWriter::~TraceWriter() {
-    ZSTD_freeCCtx(file_->compressor);
-    if (file_->descriptor >= 0) {
-        ::close(file_->descriptor);
-        ::unlink(file_->partial_path.c_str());
-    }
-}
+TraceWriter::~TraceWriter() = default;
 
 std::uint64_t TraceWriter::append(const Event& event, std::uint64_t time_ns) {
     encoder_.append(event, time_ns);
@@ -237,12 +281,7 @@ void TraceWriter::finish(TraceSummary summary, std::string_view metadata_json) {
     put_u64(trailer.data() + 8, file_->offset - footer_offset);
     std::memcpy(trailer.data() + 16, trace_format::end_magic.data(), 8);
     file_->write(trailer);
-    if (::close(file_->descriptor) != 0) {
-        file_->descriptor = -1;
-        throw SystemError("close", file_->partial_path.string(), errno);
-    }
-    file_->descriptor = -1;
-    std::filesystem::rename(file_->partial_path, file_->path);
+    file_->publish();
 }
 
 } // namespace alloclab

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 namespace alloclab {
 
 using namespace test;
@@ -136,6 +138,52 @@ TEST(TraceWriter, nothing_stands_at_the_path_before_the_end) {
         EXPECT_FALSE(std::filesystem::exists(path));
     }
     EXPECT_TRUE(std::filesystem::is_empty(path.parent_path()));
+}
+
+TEST(TraceWriter, a_link_or_file_named_like_the_trace_is_not_written_through) {
+    const TemporaryFolder folder;
+    const auto path = folder.file("early.alloctrace");
+    const auto victim = folder.file("victim");
+    std::ofstream(victim) << "precious";
+    std::filesystem::create_symlink(victim, path.string() + ".partial");
+    {
+        TraceWriter writer(path, {});
+        writer.finish({}, "{}");
+    }
+    EXPECT_EQ(std::filesystem::file_size(victim), 8u);
+    EXPECT_TRUE(std::filesystem::is_symlink(path.string() + ".partial"));
+    EXPECT_TRUE(TraceReader(path).chunks().empty());
+}
+
+TEST(TraceWriter, two_writers_of_one_path_each_leave_a_whole_trace) {
+    const TemporaryFolder folder;
+    const auto path = folder.file("both.alloctrace");
+    TraceWriter first(path, {});
+    TraceWriter second(path, {});
+    second.append(allocate(8), 1);
+    first.finish({}, "{}");
+    EXPECT_EQ(TraceReader(path).summary().events, 0u);
+    second.finish({}, "{}");
+    EXPECT_EQ(TraceReader(path).summary().events, 1u);
+}
+
+TEST(TraceWriter, nothing_is_left_where_the_name_cannot_be_had) {
+    const TemporaryFolder folder;
+    const auto path = folder.file("taken");
+    std::filesystem::create_directory(path);
+    {
+        TraceWriter writer(path, {});
+        EXPECT_THROW(writer.finish({}, "{}"), SystemError);
+    }
+    std::filesystem::remove(path);
+    EXPECT_TRUE(std::filesystem::is_empty(path.parent_path()));
+}
+
+TEST(TraceReader, a_pipe_is_refused_at_once) {
+    const TemporaryFolder folder;
+    const auto path = folder.file("pipe.alloctrace");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    EXPECT_THROW(TraceReader{path}, TraceError);
 }
 
 TEST(TraceWriter, options_out_of_range_are_refused) {

@@ -12,6 +12,7 @@ from typing import Any
 from alloclab.errors import Error, UsageError
 from alloclab.replay import ORDERS
 
+_LONGEST_NUMBER = 20  # digits shown, and more than any number that is taken
 PNG = b"\x89PNG"  # how such a file begins
 ALLOCATOR_HELP = """\
 Allocators: glibc, jemalloc, mimalloc, tcmalloc, pool, arena, freelist, null, the path of any
@@ -86,8 +87,14 @@ def print_json(document: Any) -> None:
 
 
 def positive(text: str) -> int:
-    """Reads a whole number from 1 on."""
-    number = int(text)
+    """Reads a whole number from 1 on that a machine's word has room for."""
+    try:
+        number = int(text)
+    except ValueError:  # Python has a limit, too, and words of its own for it
+        kind = "too large a" if len(text) > _LONGEST_NUMBER and text.isdecimal() else "no whole"
+        raise UsageError(f"{text[:_LONGEST_NUMBER]!r} is {kind} number") from None
+    if number >= 1 << 63:
+        raise UsageError(f"{text[:_LONGEST_NUMBER]!r} is too large a number")
     if number < 1:
         raise UsageError(f"{number} is not a positive number")
     return number

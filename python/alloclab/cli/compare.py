@@ -9,9 +9,9 @@ from pathlib import Path
 from alloclab.allocators import parse
 from alloclab.cli.arguments import (
     ALLOCATOR_HELP,
-    PNG,
     add_json,
     add_replaying,
+    check_picture,
     check_writable,
     checked,
     print_json,
@@ -62,8 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.save is not None:
         check_writable(arguments.save, b"{")
-    if arguments.plot is not None:
-        check_writable(arguments.plot, PNG)
+    check_picture("--plot", arguments.plot)
     allocators = arguments.allocators or [parse(name) for name in DEFAULT_ALLOCATORS]
     comparison = compare(
         open_trace(arguments.trace),

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from alloclab.cli.arguments import add_json, print_json
+from alloclab.cli.arguments import add_json, checked, positive, print_json
 from alloclab.errors import EXIT_OK
 from alloclab.traces import open_trace
 from alloclab.traces_diff import DIMENSIONS, diff
@@ -33,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only this dimension; may be given several times",
     )
     parser.add_argument(
-        "--limit", type=int, default=10, metavar="N", help="lines of each dimension (default 10)"
+        "--limit",
+        type=checked(positive),
+        default=10,
+        metavar="N",
+        help="lines of each dimension (default 10)",
     )
     add_json(parser)
 

@@ -16,6 +16,7 @@ from alloclab.replay.metrics import METRICS
 from alloclab.replay.parts import Parts, Timeline, timeline_of
 from alloclab.replay.run import Figure, Run
 from alloclab.replay.subject import NULL_REPLAY, NullReplay, Subject, default_cpu
+from alloclab.trace_path import WorkloadPath, path_of
 
 __all__ = [
     "MEASURES",
@@ -56,7 +57,7 @@ class TracePath(Protocol):
 
 
 def order_template(
-    trace: TracePath | str | os.PathLike[str],
+    trace: TracePath | WorkloadPath | str | os.PathLike[str],
     *,
     touch: str = "recorded",
     mapped: bool = False,
@@ -73,7 +74,7 @@ def order_template(
             a processor or a distance in the order that has none.
     """
     _check_order(order, cpu, max_distance)
-    path = Path(trace if isinstance(trace, str | os.PathLike) else trace.path).absolute()
+    path = path_of(trace).absolute()
     if not path.is_file():
         raise UsageError(f"{path}: no such trace")
     if touch not in TOUCHES:
@@ -105,7 +106,7 @@ def _check_order(order: str, cpu: int | None, max_distance: int | None) -> None:
 
 
 def replay(
-    trace: TracePath | str | os.PathLike[str],
+    trace: TracePath | WorkloadPath | str | os.PathLike[str],
     allocator: Allocator,
     *,
     measure: str | Sequence[str] | None = None,
@@ -123,7 +124,7 @@ def replay(
     """Replays a trace under one allocator and returns the run.
 
     Args:
-        trace: a trace, or its path.
+        trace: a trace, its path, or a workload of the shelf.
         allocator: the spec.
         measure: what to take: "time" (and peak footprint), "timeline", "blocks" (usable sizes),
             "check" (blocks stamped at allocation and checked at free; nothing timed). By default

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from alloclab.allocators import Allocator, Glibc
 from alloclab.errors import NotInstalled, NotMeasured, UsageError
@@ -25,6 +25,7 @@ from alloclab.results import Explained, Fidelity, Figure, Measure, Row, explain,
 from alloclab.stats import mann_whitney_p, paired_ratio, summarise
 from alloclab.sweep.comparison import Comparison
 from alloclab.sweep.progress import ProgressBar
+from alloclab.trace_path import WorkloadPath
 from alloclab.traces import open_trace
 
 RATIO_METRICS = (
@@ -38,6 +39,7 @@ RATIO_METRICS = (
 TESTED_METRICS = ("ns_per_event", "wall_ns_per_event")
 
 
+@runtime_checkable
 class RecordedTrace(Protocol):
     """What comparing needs of a trace."""
 
@@ -62,7 +64,7 @@ class _Entry:
 
 
 def compare(
-    trace: RecordedTrace | str | os.PathLike[str],
+    trace: RecordedTrace | WorkloadPath | str | os.PathLike[str],
     allocators: Sequence[Allocator],
     *,
     baseline: Allocator | str | None = None,
@@ -83,7 +85,7 @@ def compare(
     child that dies is a row that says of what.
 
     Args:
-        trace: a trace, or its path.
+        trace: a trace, its path, or a workload of the shelf.
         allocators: the specs, each once.
         baseline: which of them ratios are to; the first glibc among them, or else the first.
         repeats: how many rounds are timed.
@@ -104,7 +106,8 @@ def compare(
         >>> print(comparison.table())  # doctest: +SKIP
     """
     _check_arguments(allocators, baseline, repeats)
-    opened = open_trace(os.fspath(trace)) if isinstance(trace, str | os.PathLike) else trace
+    opened: RecordedTrace
+    opened = trace if isinstance(trace, RecordedTrace) else open_trace(trace)
     template = order_template(
         opened,
         touch=touch,

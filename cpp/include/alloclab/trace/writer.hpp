@@ -16,8 +16,8 @@
 
 namespace alloclab {
 
-// Writes one sealed trace, front to back. The file has its own name only after `finish`; before,
-// and when the writer is destroyed early, nothing stands at `path`.
+// Writes one sealed trace, front to back. The file has its own name only after `finish`; before, it
+// is ".<16 hex digits>.partial" in the same folder, removed when the writer is destroyed early.
 // Cost: memory for one chunk and for the touched rows; time is mostly zstd's.
 class TraceWriter {
 public:

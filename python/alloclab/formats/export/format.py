@@ -97,6 +97,8 @@ class Option:
         if self.choices:
             if value not in self.choices:
                 raise UsageError(f"{self.name} {value!r}: known are {', '.join(self.choices)}")
+        elif isinstance(value, int) and abs(value) >= 1 << 63:  # Python may not even print it
+            raise UsageError(f"{self.name}: a number of {value.bit_length()} bits is out of range")
         elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"{self.name} {value!r} is not a positive number")
         return value

@@ -100,7 +100,7 @@ def _append(
             object=rows["object"][begin : begin + _BATCH],
             size=rows["size"][begin : begin + _BATCH],
             alignment=np.where(is_aligned, columns["alignment"][source], 0),
-            time_ns=np.interp(number, at, clock) if clock else None,
+            time_ns=np.interp(number, at, clock).astype(np.uint64) if clock else None,
         )
 
 

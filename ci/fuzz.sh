@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Fuzzes what reads untrusted bytes, each target for SECONDS_EACH seconds, from the committed seeds.
-#   ci/fuzz.sh                        10 s a target: the short run of CI
+#   ci/fuzz.sh                        6 s a target: the short run of CI
 #   SECONDS_EACH=28800 ci/fuzz.sh     a night
 # What it finds stays in build/fuzz/found/; minimise it and commit it as a seed with its fix.
 . "$(dirname "$0")/steps.sh"
 
-seconds_each=${SECONDS_EACH:-10}
+seconds_each=${SECONDS_EACH:-6}
 export PATH="$PWD/$venv/bin:$PATH"
 cmake --preset fuzz
 cmake --build build/fuzz --target fuzzers --parallel "$jobs"

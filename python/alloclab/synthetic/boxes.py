@@ -149,8 +149,10 @@ def death_column(group: Group, rows: Ints) -> str:
     if group.name.startswith("landmark"):
         return "gap" if columns["lived"][rows[0]] > group.unit else "lived_place"
     rows = rows[:: max(1, len(rows) // SAMPLE)]
-    is_gap = columns["gap"][rows].std() * group.unit < columns["lived"][rows].std()
-    return "gap" if is_gap else "lived_place"
+    moments, lives = (columns[name][rows].std() for name in ("gap", "lived"))
+    if moments == lives == 0:  # the moment is known to a birth, long lives are not
+        return "gap" if columns["lived"][rows[0]] > group.unit else "lived_place"
+    return "gap" if moments * group.unit < lives else "lived_place"
 
 
 def correlation(group: Group, rows: Ints, column: str) -> float:
@@ -173,6 +175,17 @@ def _ranks(values: Floats) -> Floats:
     return np.asarray((np.cumsum(counts) - counts / 2)[inverse], np.float64)
 
 
+def _last_apart(group: Group) -> list[Ints]:
+    """Returns all rows: those freed before the last birth, and those freed after it. Whether what
+    a program frees as it ends is still there at its peak must not be drawn.
+    """
+    rows = np.arange(len(group.columns["born"]))
+    if "exact_gap" not in group.columns:
+        return [rows]
+    is_last = group.columns["gap"] > group.columns["exact_gap"]
+    return [part for part in (rows[~is_last], rows[is_last]) if len(part)]
+
+
 class BoxTree:
     """Groups being cut into boxes, the worst box first, until their JSON is long enough."""
 
@@ -189,7 +202,8 @@ class BoxTree:
                 for row in range(len(group.columns["born"])):
                     self._add(index, np.array([row]))
             elif len(group.columns["born"]):
-                self._add(index, np.arange(len(group.columns["born"])))
+                for rows in _last_apart(group):
+                    self._add(index, rows)
 
     def grow(self, characters: int) -> list[list[list[Any]]]:
         """Cuts until the boxes take this many characters, or none can be cut.

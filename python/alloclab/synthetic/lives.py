@@ -132,7 +132,8 @@ def place_deaths(
     knows_life = at >= 0
     by_bytes = gap_after_bytes(allocated, born, small_lives.value(at))
     by_births = born + other_lives.value(at)
-    by_position = np.searchsorted(place, columns["gap"]) - 1
+    unit = 2 * place[0] if count else 1.0
+    by_position = np.floor(columns["gap"] / unit).astype(np.int64)
     gap = np.select(
         [~columns["is_freed"], ~knows_life, columns["is_small"]],
         [-1, np.maximum(by_position, born), by_bytes],

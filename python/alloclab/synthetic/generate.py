@@ -63,7 +63,7 @@ def _draw(
     )
     if columns["steps"].sum() > 2 * events + 100:
         raise UsageError("the model has more reallocations than events")
-    steps = draw_steps(rng, columns, gap, tables["steps"])
+    steps = draw_steps(rng, columns, gap, tables["steps"], tables["rungs"])
     gap, steps, null_frees = fit_events(rng, gap, steps, events, tables["null_frees"] > 0)
     size, calls = columns["size"], np.zeros(len(gap), np.int64)
     calls, alignment = attributes.draw_calls(rng, size, tables["calls"])

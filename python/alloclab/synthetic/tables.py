@@ -103,7 +103,8 @@ def _rungs(step_sizes: Ints) -> list[list[Any]]:
 
 def _steps(heap: Heap) -> list[list[Any]]:
     """Returns when objects are reallocated before the last time: by the doublings of how often they
-    are, quantiles of the share of the time between birth and the last one.
+    are, quantiles of the share of the time between birth and the last one. Of objects whose steps
+    are all over before the next birth nothing is to be said.
     """
     rows = heap.objects
     born, last = rows["born"][heap.step_object], rows["last_gap"][heap.step_object]
@@ -112,7 +113,8 @@ def _steps(heap: Heap) -> list[list[Any]]:
     order = np.argsort(heap.step_object, kind="stable")
     owner = heap.step_object[order]
     is_last[order[:-1]] = owner[1:] != owner[:-1]
-    bins = np.where(is_last, 0, size_bins(rows["steps"][heap.step_object]))
+    is_over = is_last | (last == born)
+    bins = np.where(is_over, 0, size_bins(rows["steps"][heap.step_object]))
     return [
         [int(each), _quantiles(share[bins == each], _STEP_QUANTILES)]
         for each in np.unique(bins)

@@ -21,6 +21,7 @@ from alloclab.synthetic.scales import LENGTH, Scale
 SAMPLE = 3072  # of a box's rows, on which cuts are chosen; what a box keeps is taken from all
 _HELD = 1.5  # errors in bytes held count so much more than those in distributions
 _ANY = -0.5  # a correlation of usual length
+_PASSES = 3  # of growing
 _SPREAD = 0.02  # keeps cutting what looks uniform on each axis and may not be so jointly
 
 
@@ -143,6 +144,11 @@ def encode_box(group: Group, rows: Ints, *, is_final: bool = True) -> list[Any]:
     return encoded
 
 
+def characters_of(box: list[Any]) -> int:
+    """Returns how many characters of JSON a box takes, with the comma after it."""
+    return len(str(box).replace(" ", "")) + 1
+
+
 def death_column(group: Group, rows: Ints) -> str:
     """Returns the column of a box's deaths that varies less."""
     columns = group.columns
@@ -210,23 +216,32 @@ class BoxTree:
 
         Returns the encoded boxes of each group. Cost: some 20 s for 4 M objects.
         """
+        boxes: dict[int, list[Any]] = {}
+        for _ in range(_PASSES):  # what a box takes is estimated until it is known
+            self._cut(characters)
+            for number, (order, serial, leaf, length) in enumerate(self._queue):
+                if serial not in boxes:
+                    boxes[serial] = encode_box(self._groups[leaf.group], leaf.rows)
+                    known = characters_of(boxes[serial])
+                    self._characters += known - length
+                    self._queue[number] = (order, serial, leaf, known)
+        found: list[list[list[Any]]] = [[] for _ in self._groups]
+        for _, serial, leaf, _ in sorted(self._queue, key=lambda entry: entry[1]):
+            found[leaf.group].append(boxes[serial])
+        return found
+
+    def _cut(self, characters: int) -> None:
         while self._characters < characters and self._queue and self._queue[0][2].axis:
             leaf, length = heapq.heappop(self._queue)[2:]
             self._characters -= length
             is_below = self._groups[leaf.group].columns[leaf.axis][leaf.rows] <= leaf.cut
             self._add(leaf.group, leaf.rows[is_below])
             self._add(leaf.group, leaf.rows[~is_below])
-        boxes: list[list[list[Any]]] = [[] for _ in self._groups]
-        for _, _, leaf, _ in sorted(self._queue, key=lambda entry: entry[1]):
-            boxes[leaf.group].append(encode_box(self._groups[leaf.group], leaf.rows))
-        return boxes
 
     def _add(self, index: int, rows: Ints) -> None:
         leaf = self._judge(index, rows)
         sample = rows[:: max(1, len(rows) // SAMPLE)]
-        length = (
-            len(str(encode_box(self._groups[index], sample, is_final=False)).replace(" ", "")) + 1
-        )
+        length = characters_of(encode_box(self._groups[index], sample, is_final=False))
         self._characters += length
         self._serial += 1
         heapq.heappush(self._queue, (-leaf.error, self._serial, leaf, length))

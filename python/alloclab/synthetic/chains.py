@@ -53,14 +53,15 @@ def _on_rungs(sizes: Ints, drawn: Floats, rungs: list[list[Any]]) -> Ints:
     known = np.sort(np.array([size for row in rungs for size, _ in row[2]], np.int64))
     if len(known) == 0:
         return sizes
-    share = np.zeros(65)
-    for each, total, rows in rungs:
-        share[each] = sum(count for _, count in rows) / total
+    doublings = np.array([row[0] for row in rungs])
+    shares = np.array([sum(count for _, count in row[2]) / row[1] for row in rungs])
+    nearest_known = np.abs(np.arange(65)[:, None] - doublings).argmin(axis=1)
+    share = shares[nearest_known[bins]]
     above = np.clip(np.searchsorted(known, sizes), 1, len(known) - 1) if len(known) > 1 else 0
     low, high = known[np.maximum(above - 1, 0)], known[above]
     at = sizes.astype(np.float64)
     nearest = np.where(at**2 < low.astype(np.float64) * high, low, high)
-    return np.asarray(np.where(drawn < share[bins], nearest, sizes), np.int64)
+    return np.asarray(np.where(drawn < share, nearest, sizes), np.int64)
 
 
 def _shares(rng: np.random.Generator, steps: Ints, quantiles: list[list[Any]]) -> Floats:

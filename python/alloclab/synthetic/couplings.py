@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.synthetic.columns import LARGE_BYTES, Floats, Ints
+from alloclab.synthetic.columns import Floats, Ints
 from alloclab.synthetic.order import CLASSES
 from alloclab.synthetic.scales import Scale
 
@@ -101,20 +101,18 @@ def swap_lives(
         one, other = one[is_pair], other[is_pair]
         if len(one) == 0:
             continue
-        first = _misses(allocated, small[one], lived[other])
-        second = _misses(allocated, small[other], lived[one])
-        is_better = first + second < wrong[one] + wrong[other]
+        one_then = _misses(allocated, small[one], lived[other])
+        other_then = _misses(allocated, small[other], lived[one])
+        is_better = one_then + other_then < wrong[one] + wrong[other]
         one, other = one[is_better], other[is_better]
-        wrong[one], wrong[other] = first[is_better], second[is_better]
-        for column in (lived, source):
-            column[one], column[other] = column[other], column[one]
+        wrong[one], wrong[other] = one_then[is_better], other_then[is_better]
+        lived[one], lived[other] = lived[other], lived[one]
+        source[one], source[other] = source[other], source[one]
     for name in ("lived_place", "gap", "is_freed"):
         columns[name][small] = columns[name][small][source]
 
 
-def place_followers(
-    columns: dict[str, Any], allocated: Ints, lives: Scale, classes: Ints
-) -> None:
+def place_followers(columns: dict[str, Any], allocated: Ints, lives: Scale, classes: Ints) -> None:
     """Puts right after a small block whose life ends badly one that is as large as it lives long,
     if there is one near it that is free to move.
     """
@@ -146,7 +144,7 @@ def place_followers(
 
 
 def _matched(slots: Ints, wanted: Ints, objects: Ints, key: Ints) -> tuple[Ints, Ints]:
-    """Returns slots and, for each, an object with the key it wants: as many as there are of both."""
+    """Returns slots and, for each, an object with the key it wants: as many as there are."""
     objects = objects[np.argsort(key[objects], kind="stable")]
     order = np.argsort(wanted, kind="stable")
     slots, wanted = slots[order], wanted[order]

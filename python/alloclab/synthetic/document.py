@@ -142,11 +142,11 @@ def _check_tables(tables: Mapping[str, Any]) -> None:
 
 
 def _check_rungs(value: Any) -> None:
-    last = -1.0
+    last = -1
     for index, row in enumerate(_list(value, "tables.rungs")):
         place = f"tables.rungs[{index}]"
         bits, total, rows = _list(row, place, 3)
-        last = _number(bits, place, last + 1, 64)
+        last = int(_number(bits, place, last + 1, 64))
         _number(total, place, 1, _MAX_NUMBER)
         some = (1, _MAX_NUMBER)
         if sum(row[1] for row in _rows(rows, place, [some, some])) > total:

@@ -61,7 +61,7 @@ class Model:
             UsageError: fewer events than none, or more than 2^31.
             Error: the file cannot be written.
 
-        Cost: 2 to 5 us and some 200 bytes of memory an event.
+        Cost: 1 to 5 us and some 200 bytes of memory an event.
         """
         return generate(self.document, self.events if events is None else events, seed, path)
 

@@ -39,7 +39,7 @@ def of_kind(trace: Trace, name: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_freecivs_model_holds_what_it_must_for_any_seed(
     freeciv: tuple[Trace, al.Model], seed: int, tmp_path: Path
 ) -> None:

@@ -3,8 +3,7 @@
 
 A tree of axis-parallel cuts, as in a k-d tree (Bentley 1975), grown best first: of all boxes the
 one with the largest error is cut next, at the point where its marginal differs most from the
-one-parameter curve that a box keeps of it. How the order of deaths follows that of births is kept
-as a rank correlation in each box: 1 is first in, first out, -1 last in, first out.
+one-parameter curve that a box keeps of it.
 """
 
 from __future__ import annotations
@@ -16,52 +15,20 @@ from typing import Any
 import numpy as np
 
 from alloclab.synthetic.columns import Floats, Ints
-from alloclab.synthetic.scales import LENGTH, Scale
+from alloclab.synthetic.groups import (
+    SAMPLE,
+    Group,
+    characters_of,
+    death_column,
+    encode_box,
+    exponent,
+    mean_percent,
+)
+from alloclab.synthetic.scales import LENGTH
 
-SAMPLE = 3072  # of a box's rows, on which cuts are chosen; what a box keeps is taken from all
 _HELD = 1.5  # errors in bytes held count so much more than those in distributions
-_ANY = -0.5  # a correlation of usual length
+_PASSES = 3  # of growing
 _SPREAD = 0.02  # keeps cutting what looks uniform on each axis and may not be so jointly
-
-
-@dataclass
-class Group:
-    """Objects of one sort: their columns, and the axes that boxes have in them.
-
-    Columns `born` and `gap` count in `unit` allocations, `size_place` and `lived_place` are on
-    scales, `lived` counts allocations between birth and death (or the end) and `held` bytes times
-    those. Where the group `dies`, a box keeps `gap` or `lived_place`, whichever varies less in it.
-    """
-
-    name: str
-    columns: dict[str, Floats]
-    axes: tuple[str, ...]
-    dies: bool
-    unit: float
-    size_scale: Scale
-    lived_scale: Scale
-    lived_on_scale: str
-
-    def scale_of(self, axis: str) -> tuple[Scale, str] | None:
-        """Returns the scale of an axis that is on one, and the column of the values themselves."""
-        if axis == "size_place":
-            return self.size_scale, "size"
-        return (self.lived_scale, self.lived_on_scale) if axis == "lived_place" else None
-
-    def is_one_value(self, axis: str, rows: Ints) -> bool:
-        """Says whether these rows all have one value on an axis, wherever it stands on a scale."""
-        scale = self.scale_of(axis)
-        values = self.columns[scale[1] if scale else axis][rows]
-        return bool(values.min() == values.max())
-
-    def encode(self, axis: str, rows: Ints) -> Any:
-        """Returns what a box of these rows keeps of an axis."""
-        scale = self.scale_of(axis)
-        if axis == "gap" and "exact_gap" in self.columns and self.is_one_value("exact_gap", rows):
-            return _plain(float(self.columns["exact_gap"][rows[0]]))
-        if scale and self.is_one_value(axis, rows):
-            return _plain(scale[0].middle(int(self.columns[scale[1]][rows[0]])))
-        return encode_axis(self.columns[axis][rows])
 
 
 @dataclass
@@ -83,22 +50,12 @@ class _Misfit:
     fitted: Floats
 
 
-def exponent(mean_share: float) -> float:
-    """Returns the p for which u**p has this mean, u uniform between 0 and 1."""
-    return (1 - mean_share) / mean_share
-
-
-def _mean_percent(values: Floats) -> int:
-    low, high = values.min(), values.max()
-    return int(np.clip(round(100 * (values.mean() - low) / (high - low)), 1, 99))
-
-
 def _misfit(ordered: Floats) -> _Misfit | None:
     low, high = ordered[0], ordered[-1]
     if high == low:
         return None
     u = (np.arange(len(ordered)) + 0.5) / len(ordered)
-    fitted = low + (high - low) * u ** exponent(_mean_percent(ordered) / 100)
+    fitted = low + (high - low) * u ** exponent(mean_percent(ordered) / 100)
     off = np.abs(ordered - fitted)
     cut = ordered[off.argmax()]
     if cut == high:
@@ -106,71 +63,15 @@ def _misfit(ordered: Floats) -> _Misfit | None:
     return _Misfit(float(off.mean()), float(high - low), float(cut), fitted)
 
 
-def encode_axis(values: Floats) -> Any:
-    """Returns what a box keeps of an axis: one number, or [lowest, how far to the highest, where
-    between them the mean is, in percent].
+def _last_apart(group: Group) -> list[Ints]:
+    """Returns all rows: those freed before the last birth, and those freed after it. Whether what
+    a program frees as it ends is still there at its peak must not be drawn.
     """
-    low, high = _tidy(float(values.min())), _tidy(float(values.max()))
-    if high == low:
-        return _plain(low)
-    return [_plain(low), _plain(_tidy(high - low)), _mean_percent(values)]
-
-
-def _tidy(value: float) -> float:
-    """Rounds to four decimals; what is below 1 to five digits."""
-    return round(value, 4) if value >= 1 else float(f"{value:.5g}")
-
-
-def _plain(value: float) -> float:
-    return int(value) if value == int(value) else value
-
-
-def encode_box(group: Group, rows: Ints, *, is_final: bool = True) -> list[Any]:
-    """Returns a box as JSON holds it: how many, each axis; of what dies whether its gap is kept or
-    for how long it lived, that axis, and its rank correlation with births in percent, any one where
-    only the length matters.
-    """
-    encoded: list[Any] = [len(rows)]
-    encoded += [group.encode(axis, rows) for axis in group.axes]
-    if group.dies:
-        column = death_column(group, rows)
-        follows = correlation(group, rows, column) if is_final else _ANY
-        encoded += [
-            int(column == "gap"),
-            group.encode(column, rows),
-            round(100 * follows),
-        ]
-    return encoded
-
-
-def death_column(group: Group, rows: Ints) -> str:
-    """Returns the column of a box's deaths that varies less."""
-    columns = group.columns
-    if group.name.startswith("landmark"):
-        return "gap" if columns["lived"][rows[0]] > group.unit else "lived_place"
-    rows = rows[:: max(1, len(rows) // SAMPLE)]
-    is_gap = columns["gap"][rows].std() * group.unit < columns["lived"][rows].std()
-    return "gap" if is_gap else "lived_place"
-
-
-def correlation(group: Group, rows: Ints, column: str) -> float:
-    """Returns how a column of a box follows its births: the correlation of two normal variables
-    with the same rank correlation (Pearson 1907).
-    """
-    rows = rows[:: max(1, len(rows) // SAMPLE)]
-    if len(rows) < 3:
-        return 0.0
-    ranks = [_ranks(group.columns[name][rows]) for name in ("exactly_born", column)]
-    if ranks[0].std() == 0 or ranks[1].std() == 0:
-        return 0.0
-    spearman = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-    return float(2 * np.sin(np.pi * spearman / 6))
-
-
-def _ranks(values: Floats) -> Floats:
-    """Returns mid-ranks: ties share theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - counts / 2)[inverse], np.float64)
+    rows = np.arange(len(group.columns["born"]))
+    if "exact_gap" not in group.columns:
+        return [rows]
+    is_last = group.columns["gap"] > group.columns["exact_gap"]
+    return [part for part in (rows[~is_last], rows[is_last]) if len(part)]
 
 
 class BoxTree:
@@ -189,30 +90,40 @@ class BoxTree:
                 for row in range(len(group.columns["born"])):
                     self._add(index, np.array([row]))
             elif len(group.columns["born"]):
-                self._add(index, np.arange(len(group.columns["born"])))
+                for rows in _last_apart(group):
+                    self._add(index, rows)
 
     def grow(self, characters: int) -> list[list[list[Any]]]:
         """Cuts until the boxes take this many characters, or none can be cut.
 
         Returns the encoded boxes of each group. Cost: some 20 s for 4 M objects.
         """
+        boxes: dict[int, list[Any]] = {}
+        for _ in range(_PASSES):  # what a box takes is estimated until it is known
+            self._cut(characters)
+            for number, (order, serial, leaf, length) in enumerate(self._queue):
+                if serial not in boxes:
+                    boxes[serial] = encode_box(self._groups[leaf.group], leaf.rows)
+                    known = characters_of(boxes[serial])
+                    self._characters += known - length
+                    self._queue[number] = (order, serial, leaf, known)
+        found: list[list[list[Any]]] = [[] for _ in self._groups]
+        for _, serial, leaf, _ in sorted(self._queue, key=lambda entry: entry[1]):
+            found[leaf.group].append(boxes[serial])
+        return found
+
+    def _cut(self, characters: int) -> None:
         while self._characters < characters and self._queue and self._queue[0][2].axis:
             leaf, length = heapq.heappop(self._queue)[2:]
             self._characters -= length
             is_below = self._groups[leaf.group].columns[leaf.axis][leaf.rows] <= leaf.cut
             self._add(leaf.group, leaf.rows[is_below])
             self._add(leaf.group, leaf.rows[~is_below])
-        boxes: list[list[list[Any]]] = [[] for _ in self._groups]
-        for _, _, leaf, _ in sorted(self._queue, key=lambda entry: entry[1]):
-            boxes[leaf.group].append(encode_box(self._groups[leaf.group], leaf.rows))
-        return boxes
 
     def _add(self, index: int, rows: Ints) -> None:
         leaf = self._judge(index, rows)
         sample = rows[:: max(1, len(rows) // SAMPLE)]
-        length = (
-            len(str(encode_box(self._groups[index], sample, is_final=False)).replace(" ", "")) + 1
-        )
+        length = characters_of(encode_box(self._groups[index], sample, is_final=False))
         self._characters += length
         self._serial += 1
         heapq.heappush(self._queue, (-leaf.error, self._serial, leaf, length))

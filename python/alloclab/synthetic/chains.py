@@ -17,11 +17,13 @@ def draw_steps(
     columns: Mapping[str, Any],
     gap: Ints,
     quantiles: list[list[Any]],
+    rungs: list[list[Any]],
 ) -> tuple[Ints, Ints, Ints]:
     """Returns for each reallocation the object, its gap, and the new size in bytes.
 
     An object's are together and in order. Sizes go from the first to the largest by one factor;
-    the last step goes to the size the object ends with.
+    the last step goes to the size the object ends with. Of those that are no landmark, sizes are
+    the frequent ones of the recording as often as there.
     """
     count = len(gap)
     born = np.arange(count)
@@ -36,7 +38,30 @@ def draw_steps(
     when = np.where(number < steps[owner], np.floor(share * (settled + 1)[owner]), settled[owner])
     when = born[owner] + np.minimum(when.astype(np.int64), settled[owner])
     when = when[np.lexsort((when, owner))]
-    return owner, when, _sizes(columns, owner, number, steps[owner])
+    sizes = _sizes(columns, owner, number, steps[owner])
+    drawn = rng.random(count)[owner]  # an object is on the rungs at each step or at none
+    is_free = ~columns["is_landmark"][owner]
+    sizes[is_free] = _on_rungs(sizes[is_free], drawn[is_free], rungs)
+    return owner, when, sizes
+
+
+def _on_rungs(sizes: Ints, drawn: Floats, rungs: list[list[Any]]) -> Ints:
+    """Returns each size, or the frequent size nearest to it if what is drawn, from 0 to 1, is less
+    than the share that frequent ones have in its doubling.
+    """
+    bins = size_bins(sizes)
+    known = np.sort(np.array([size for row in rungs for size, _ in row[2]], np.int64))
+    if len(known) == 0:
+        return sizes
+    doublings = np.array([row[0] for row in rungs])
+    shares = np.array([sum(count for _, count in row[2]) / row[1] for row in rungs])
+    nearest_known = np.abs(np.arange(65)[:, None] - doublings).argmin(axis=1)
+    share = shares[nearest_known[bins]]
+    above = np.clip(np.searchsorted(known, sizes), 1, len(known) - 1) if len(known) > 1 else 0
+    low, high = known[np.maximum(above - 1, 0)], known[above]
+    at = sizes.astype(np.float64)
+    nearest = np.where(at**2 < low.astype(np.float64) * high, low, high)
+    return np.asarray(np.where(drawn < share, nearest, sizes), np.int64)
 
 
 def _shares(rng: np.random.Generator, steps: Ints, quantiles: list[list[Any]]) -> Floats:

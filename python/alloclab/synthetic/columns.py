@@ -30,6 +30,7 @@ class Heap:
     objects: dict[str, npt.NDArray[Any]]
     step_object: Ints
     step_gap: Ints
+    step_size: Ints
     null_gap: Ints
     clock_ns: Floats
     left_out: dict[str, int]
@@ -66,12 +67,15 @@ def read_heap(trace: Trace) -> Heap:
         alignment[made] = chunk.alignment[at].astype(np.int64)
         at = chunk.is_kind("reallocate")
         moved = chunk.object[at].astype(np.int64)
-        final[moved] = chunk.size[at].astype(np.int64)  # the last one of each stands
-        steps.append(np.stack([moved, chunk.first_event + np.flatnonzero(at)]))
+        size = chunk.size[at].astype(np.int64)
+        final[moved] = size  # the last one of each stands
+        steps.append(np.stack([moved, chunk.first_event + np.flatnonzero(at), size]))
         is_zeroed[chunk.object[chunk.is_kind("reallocate_zero")].astype(np.int64)] = True
         nulls.append(chunk.first_event + np.flatnonzero(chunk.is_kind("free_null")))
         clock.append(chunk.time_ns)
-    step_object, step_event = np.concatenate([np.zeros((2, 0), np.int64), *steps], axis=1)
+    step_object, step_event, step_size = np.concatenate(
+        [np.zeros((3, 0), np.int64), *steps], axis=1
+    )
     null_event = np.concatenate([np.zeros(0, np.int64), *nulls])
     gap = np.where(death >= 0, np.searchsorted(birth, death) - 1, -1)
     allocated = allocated_before(rows["size"], rows["is_region"])
@@ -101,6 +105,7 @@ def read_heap(trace: Trace) -> Heap:
         },
         step_object,
         step_gap,
+        step_size,
         np.maximum(np.searchsorted(birth, null_event) - 1, 0),
         np.concatenate([np.zeros(0), *clock]),
         _left_out(counts),

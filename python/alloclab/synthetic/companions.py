@@ -15,6 +15,7 @@ from alloclab.synthetic.columns import LARGE_BYTES, Ints
 from alloclab.synthetic.tables import counted
 
 NEAR = 32  # births between two that are near each other, at most
+_MOVED = 0.01  # of the run: no block is moved further to be near another one
 
 
 def fit_companions(sizes: Ints) -> dict[str, Any]:
@@ -46,11 +47,13 @@ def place_large(rng: np.random.Generator, table: dict[str, Any], places: Ints, c
     )
     is_near = np.zeros(len(places), np.bool_)
     draws = rng.random(len(places)).tolist()
+    may_move = (np.diff(places, prepend=places[0]) <= _MOVED * count).tolist()
     for number in range(1, len(places)):
-        is_near[number] = draws[number] < (again if is_near[number - 1] else at_once)
+        chance = again if is_near[number - 1] else at_once
+        is_near[number] = may_move[number] and draws[number] < chance
     distances = np.array([[1, 1], *table["distances"]], np.int64)[bool(table["distances"]) :]
-    chance = distances[:, 1] / distances[:, 1].sum()
-    step = rng.choice(distances[:, 0], size=len(places), p=chance)
+    shares = distances[:, 1] / distances[:, 1].sum()
+    step = rng.choice(distances[:, 0], size=len(places), p=shares)
     passed = np.cumsum(np.where(is_near, step, 0))
     leader = np.maximum.accumulate(np.where(is_near, 0, np.arange(len(places))))
     wanted = np.sort(places[leader] + passed - passed[leader])

@@ -122,6 +122,7 @@ def _check_tables(tables: Mapping[str, Any]) -> None:
         _number(_list(row, place, 2)[0], place, 0, 64)
         if not _quantiles(row[1], place, 1.0):
             _fail(place, "empty")
+    _check_rungs(tables.get("rungs"))
     for lag, lifts in enumerate(_list(tables.get("lifts"), "tables.lifts", len(LAGS))):
         for index, row in enumerate(_list(lifts, f"tables.lifts[{lag}]")):
             place = f"tables.lifts[{lag}][{index}]"
@@ -138,6 +139,18 @@ def _check_tables(tables: Mapping[str, Any]) -> None:
         near, of = _rows([companions.get(name)], place, [(0, _MAX_NUMBER), (0, _MAX_NUMBER)])[0]
         if near > of:
             _fail(place, f"{near} of {of}")
+
+
+def _check_rungs(value: Any) -> None:
+    last = -1
+    for index, row in enumerate(_list(value, "tables.rungs")):
+        place = f"tables.rungs[{index}]"
+        bits, total, rows = _list(row, place, 3)
+        last = int(_number(bits, place, last + 1, 64))
+        _number(total, place, 1, _MAX_NUMBER)
+        some = (1, _MAX_NUMBER)
+        if sum(row[1] for row in _rows(rows, place, [some, some])) > total:
+            _fail(place, f"more than the {total:,} it is of")
 
 
 def _quantiles(value: Any, place: str, most: float) -> list[Any]:

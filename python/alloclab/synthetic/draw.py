@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from alloclab.synthetic.boxes import exponent
 from alloclab.synthetic.columns import Floats, Ints
 from alloclab.synthetic.fit import GROUPS, group_axes
+from alloclab.synthetic.groups import exponent
 
 _COLUMNS = ("born", "size_place", "growth", "kept", "steps", "settled", "touched")
 _MORE = ("gap", "lived_place", "born_low", "born_width")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alloclab.synthetic.boxes import BoxTree, Group
+from alloclab.synthetic.boxes import BoxTree
 from alloclab.synthetic.columns import LARGE_BYTES, Floats, Heap, Ints
+from alloclab.synthetic.groups import Group
 from alloclab.synthetic.scales import Scale, fit_scale
 
 POSITIONS = 10_000

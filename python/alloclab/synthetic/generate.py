@@ -58,10 +58,10 @@ def _draw(
         columns, place = {**drawn, "size": np.zeros(0, np.int64)}, np.zeros(0)
     else:
         columns, place = order_births(rng, drawn, scales["sizes"], tables, positions)
-    gap = place_deaths(columns, place, scales["sizes"], scales["lives_bytes"], scales["lives"])
+    gap = place_deaths(rng, columns, place, scales["sizes"], scales["lives_bytes"], scales["lives"])
     if columns["steps"].sum() > 2 * events + 100:
         raise UsageError("the model has more reallocations than events")
-    steps = draw_steps(rng, columns, gap, tables["steps"])
+    steps = draw_steps(rng, columns, gap, tables["steps"], tables["rungs"])
     gap, steps, null_frees = fit_events(rng, gap, steps, events, tables["null_frees"] > 0)
     size, calls = columns["size"], np.zeros(len(gap), np.int64)
     calls, alignment = attributes.draw_calls(rng, size, tables["calls"])

@@ -15,14 +15,16 @@ import numpy as np
 
 from alloclab.synthetic.columns import LARGE_BYTES, Floats, Ints, allocated_before
 from alloclab.synthetic.companions import place_large
-from alloclab.synthetic.order import CLASSES, class_of, put_in_order
+from alloclab.synthetic.couplings import (
+    COUPLED,
+    couple_large,
+    couple_small,
+    gap_after_bytes,
+    place_followers,
+    swap_lives,
+)
+from alloclab.synthetic.order import class_of, put_in_order
 from alloclab.synthetic.scales import Scale
-
-_COUPLED = 256  # births within which large blocks of a size change places
-_SHORT_BYTES = 128  # lives that may end at the next allocation
-_KEY = 1 << 24
-_SOON = 2  # births after a large block that say which of them is the one to live longer
-_ALMOST_NOTHING = 0.1  # bytes: a life of none is far from any other on a scale of doublings
 
 
 def order_births(
@@ -99,6 +101,7 @@ def _merged(slots: Ints, at_slots: Ints, others: Ints) -> Ints:
 
 
 def place_deaths(
+    rng: np.random.Generator,
     columns: dict[str, Any],
     place: Floats,
     sizes: Scale,
@@ -108,88 +111,32 @@ def place_deaths(
     """Returns the gap in which each object is freed, -1 where it is kept.
 
     Blocks near each other change their lives: of large ones of a size the longer-lived is to be
-    followed by more bytes, of small ones of a class of sizes one that dies after the next
-    allocation by about as many as it lives for.
+    followed by more bytes, of small ones of a class of sizes one that lives for a number of bytes
+    by just as many; and where no block is followed so, what follows changes.
     """
     count = len(place)
     born = np.arange(count)
     allocated = allocated_before(columns["size"], columns["is_region"])
     knows_life = columns["lived_place"] >= 0
     is_coupled = knows_life & ~columns["is_landmark"] & (columns["size"] >= LARGE_BYTES)
-    _couple_large(columns, allocated, np.flatnonzero(is_coupled))
-    later = place[np.minimum(born + _COUPLED, count - 1)] if count else place
+    couple_large(columns, allocated, np.flatnonzero(is_coupled))
+    later = place[np.minimum(born + COUPLED, count - 1)] if count else place
     may_move = columns["is_small"] & (knows_life | ~columns["is_freed"] | (columns["gap"] > later))
     movable = np.flatnonzero(may_move)
-    _couple_small(columns, movable, allocated, small_lives, class_of(sizes, columns["size"]))
+    classes = class_of(sizes, columns["size"])
+    couple_small(columns, movable, allocated, small_lives, classes)
+    swap_lives(rng, columns, movable, allocated, small_lives, classes)
+    place_followers(columns, allocated, small_lives, classes)
+    allocated = allocated_before(columns["size"], columns["is_region"])
     at = columns["lived_place"]
     knows_life = at >= 0
-    by_bytes = _gap_after_bytes(allocated, small_lives.value(at))
+    by_bytes = gap_after_bytes(allocated, born, small_lives.value(at))
     by_births = born + other_lives.value(at)
-    by_position = np.searchsorted(place, columns["gap"]) - 1
+    unit = 2 * place[0] if count else 1.0
+    by_position = np.floor(columns["gap"] / unit).astype(np.int64)
     gap = np.select(
         [~columns["is_freed"], ~knows_life, columns["is_small"]],
         [-1, np.maximum(by_position, born), by_bytes],
         by_births,
     )
     return np.asarray(np.minimum(gap, count - 1), np.int64)
-
-
-def _couple_large(columns: dict[str, Any], allocated: Ints, large: Ints) -> None:
-    """Swaps the rows of large blocks of a size near each other by what is allocated soon after."""
-    last = len(allocated) - 1
-    soon = allocated[np.minimum(large + 1 + _SOON, last)] - allocated[large + 1]
-    size, window = columns["size"][large], large // _COUPLED
-    to = large[np.lexsort((soon, size, window))]
-    source = large[np.lexsort((columns["lived_place"][large], size, window))]
-    for column in columns.values():
-        column[to] = column[source]
-
-
-def _couple_small(
-    columns: dict[str, Any], small: Ints, allocated: Ints, lives: Scale, classes: Ints
-) -> None:
-    """Swaps the lives of small blocks of a class near each other, so that the short ones, of which
-    there are fewer than places, are where the next block is as large as they are long or larger.
-    """
-    following = np.append(allocated[2:] - allocated[1:-1], 0)[small]
-    cell = small // _COUPLED * CLASSES + classes[small]
-    at = columns["lived_place"][small]
-    lived = np.where(at >= 0, lives.value(at), 0)
-    is_short = (lived > 0) & (lived <= _SHORT_BYTES)
-    slots = np.lexsort((following, cell))
-    keys = cell[slots] * _KEY + np.minimum(following[slots], _KEY - 1)
-    short = np.flatnonzero(is_short)
-    short = short[np.lexsort((lived[short], cell[short]))]
-    number = np.arange(len(short))
-    wanted = np.searchsorted(keys, cell[short] * _KEY + lived[short])
-    ends = np.searchsorted(keys, (cell[short] + 1) * _KEY)
-    # Each gets the first place that is large enough and free, or of those left the last.
-    after = np.searchsorted(cell[short], cell[short], side="right") - 1 - number
-    taken = np.minimum(np.maximum.accumulate(wanted - number) + number, ends - 1 - after)
-    is_taken = np.zeros(len(small), np.bool_)
-    is_taken[taken] = True
-    others = np.flatnonzero(~is_short)
-    others = others[np.argsort(cell[others], kind="stable")]
-    free = slots[~is_taken]
-    free = free[np.lexsort((free, cell[free]))]
-    for name in ("lived_place", "gap", "is_freed"):
-        source = columns[name][small]
-        target = source.copy()
-        target[slots[taken]] = source[short]
-        target[free] = source[others]
-        columns[name][small] = target
-
-
-def _gap_after_bytes(allocated: Ints, lived: Ints) -> Ints:
-    """Returns the gap before which about `lived` bytes are allocated after each object's birth: the
-    nearest on a scale of doublings.
-    """
-    count = len(lived)
-    born = np.arange(count)
-    begin = allocated[1:]
-    after = np.searchsorted(allocated, begin + lived, side="left")
-    after = np.clip(after, born + 1, count)
-    below = np.maximum(allocated[after - 1] - begin, _ALMOST_NOTHING)
-    above = (allocated[after] - begin).astype(np.float64)
-    is_below = (lived.astype(np.float64) ** 2 < below * above) & (after > born + 1)
-    return np.asarray(after - 1 - is_below, np.int64)

@@ -61,7 +61,7 @@ class Model:
             UsageError: fewer events than none, or more than 2^31.
             Error: the file cannot be written.
 
-        Cost: 2 to 4 us and some 200 bytes of memory an event.
+        Cost: 1 to 5 us and some 200 bytes of memory an event.
         """
         return generate(self.document, self.events if events is None else events, seed, path)
 
@@ -94,7 +94,7 @@ def model(trace: Trace | str | Path) -> Model:
 
     The fit draws nothing by chance that a caller could seed: a trace has one model.
 
-    Cost: some 10 us an object; 400 bytes of memory an object.
+    Cost: 4 to 13 us an object; 400 bytes of memory an object.
 
     Raises:
         TraceError: the trace is damaged.

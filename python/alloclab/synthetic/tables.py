@@ -14,6 +14,9 @@ _PARTS = 128  # of the run, for null frees and the clock
 _THREAD_PARTS = 32  # of the run, each with its own share of threads
 _STEP_QUANTILES = 17
 _MOST_PAIRS = 400  # of threads that allocate and free
+_RUNGS = 4  # sizes that reallocations give, in each doubling of them
+_RUNG_SHARE = 0.05  # of the reallocations of a doubling, at least
+_RUNG_COUNT = 4  # reallocations, at least
 
 
 def size_bins(sizes: Ints) -> Ints:
@@ -45,6 +48,7 @@ def fit_tables(heap: Heap) -> dict[str, Any]:
         "handovers": _handovers(heap),
         "lifo_percent": heap.lifo_percent,
         "steps": _steps(heap),
+        "rungs": _rungs(heap.step_size),
         "nulls": _quantiles(heap.null_gap / max(heap.births, 1), _PARTS + 1),
         "null_frees": len(heap.null_gap),
         "clock_ns": [int(each) for each in _quantiles(heap.clock_ns, _PARTS + 1, digits=15)],
@@ -81,9 +85,26 @@ def _handovers(heap: Heap) -> list[list[int]]:
     return sorted(sorted(pairs, key=lambda pair: -pair[-1])[:_MOST_PAIRS])
 
 
+def _rungs(step_sizes: Ints) -> list[list[Any]]:
+    """Returns for each doubling of the sizes that blocks are reallocated to: it, how many are, and
+    the few most frequent sizes, each with how many. Buffers grow by doubling, or by half.
+    """
+    rungs = []
+    bins = size_bins(step_sizes)
+    for each in np.unique(bins).tolist():
+        sizes, counts = np.unique(step_sizes[bins == each], return_counts=True)
+        total = int(counts.sum())
+        often = np.argsort(-counts, kind="stable")[:_RUNGS]
+        often = np.sort(often[counts[often] >= max(_RUNG_SHARE * total, _RUNG_COUNT)])
+        rows = zip(sizes[often].tolist(), counts[often].tolist(), strict=True)
+        rungs.append([each, total, [[size, count] for size, count in rows]])
+    return rungs
+
+
 def _steps(heap: Heap) -> list[list[Any]]:
     """Returns when objects are reallocated before the last time: by the doublings of how often they
-    are, quantiles of the share of the time between birth and the last one.
+    are, quantiles of the share of the time between birth and the last one. Of objects whose steps
+    are all over before the next birth nothing is to be said.
     """
     rows = heap.objects
     born, last = rows["born"][heap.step_object], rows["last_gap"][heap.step_object]
@@ -92,7 +113,8 @@ def _steps(heap: Heap) -> list[list[Any]]:
     order = np.argsort(heap.step_object, kind="stable")
     owner = heap.step_object[order]
     is_last[order[:-1]] = owner[1:] != owner[:-1]
-    bins = np.where(is_last, 0, size_bins(rows["steps"][heap.step_object]))
+    is_over = is_last | (last == born)
+    bins = np.where(is_over, 0, size_bins(rows["steps"][heap.step_object]))
     return [
         [int(each), _quantiles(share[bins == each], _STEP_QUANTILES)]
         for each in np.unique(bins)

@@ -328,3 +328,8 @@ def test_it_runs_as_a_module_and_a_reader_may_leave() -> None:
     shell = f"{sys.executable} -m alloclab doctor --json | head -c 1"
     left = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
     assert (left.stdout, left.stderr) == ("[", "")
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("alloclab 0.")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
+from alloclab import _core
 from alloclab.cli import (
     compare,
     compile,
@@ -90,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=shape,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"alloclab {_core.version}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in _VERBS:
         each = verbs.add_parser(

@@ -11,13 +11,13 @@ export PATH="$PWD/$venv/bin:$PATH"
 
 "$python" -m build --sdist --outdir "$room" .
 mkdir -p build/unpacked
-TMPDIR=$PWD/build/unpacked "$python" -m pip wheel --no-deps --wheel-dir "$room" "$room"/alloclab-*.tar.gz
+# With the tools that the checkout's own environment was built with, and so from ccache.
+TMPDIR=$PWD/build/unpacked "$python" -m pip wheel --no-build-isolation --no-deps --wheel-dir "$room" "$room"/alloclab-*.tar.gz
 "$python" -m zipfile --list "$room"/alloclab-*.whl
 "$python" -m venv "$room/venv"
 "$room/venv/bin/python" -m pip install --retries 5 "$(echo "$room"/alloclab-*.whl)[plot,pandas,test]"
 
 "$python" -m venv "$room/editable"
-# Built with what the checkout's own environment was, and so from ccache.
 PYTHONPATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
     "$room/editable/bin/python" -m pip install --no-build-isolation --no-deps -e .
 "$room/editable/bin/python" -m pip install --retries 5 "alloclab[test]"

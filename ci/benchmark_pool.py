@@ -14,7 +14,7 @@ import subprocess
 from typing import Any
 
 import alloclab as al
-from alloclab.workloads.program import bare_seconds, recorded_peak
+from alloclab.workloads.program import bare_seconds, preloading, recorded_peak
 from alloclab.workloads.running import prepared
 from benchmark_rows import PEERS, SHIPPED, WORKLOADS, Row, build_target, loop_times
 
@@ -28,13 +28,6 @@ MALLOCS = (*PEERS, POOL)
 def pool(repeats: int) -> list[Row]:
     """The pool in loops, under threads, after a peak, and its size classes."""
     return [*in_loops(repeats), *in_threads(repeats), after_a_peak(), *spacings()]
-
-
-def preloading(malloc: al.Allocator) -> dict[str, str]:
-    """Returns the environment that puts a malloc under a program."""
-    launch = malloc.launch()
-    preload = " ".join(str(library) for library in launch.preload)
-    return {**launch.environment, **({"LD_PRELOAD": preload} if preload else {})}
 
 
 def in_loops(repeats: int) -> list[Row]:

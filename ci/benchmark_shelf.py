@@ -80,7 +80,7 @@ def replays(repeats: int) -> str:
         fit = FIT_OF.get(workload.name, "lists")
         specs = [*PEERS, al.Pool(), FITS[fit][1]]
         found = al.compare(workload.trace_path, specs, repeats=repeats, progress=False)
-        base = cell(lambda found=found: f"{found['glibc']['peak_footprint_bytes'] / 1e6:.2f} MB")
+        base = f"{found['glibc']['peak_footprint_bytes'] / 1e6:.2f} MB"
         cells = [replay_cell(found, spec) for spec in specs]
         cells[-1] = f"{fit}: {cells[-1]}"
         events = workload.open().summary()["events"]
@@ -100,13 +100,6 @@ def replay_cell(found: al.Comparison, spec: al.Allocator) -> str:
         except al.NotMeasured:
             continue
     return f"{peak:.2f}x, n/m"
-
-
-def cell(read: Callable[[], str]) -> str:
-    try:
-        return read()
-    except (al.NotMeasured, al.NotInstalled) as reason:
-        return not_measured(reason)
 
 
 def not_measured(error: Exception) -> str:

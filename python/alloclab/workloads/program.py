@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alloclab.captures import seal
-from alloclab.record import record
-from alloclab.workloads.recording import trace_of
-from alloclab.workloads.running import Job, check_ended_well, named, output_to
+from alloclab.allocators import Allocator
+from alloclab.allocators.find import find_library
+from alloclab.workloads.recording import recorded_trace
+from alloclab.workloads.running import Job, check_ended_well, named
 
 
 def bare_seconds(job: Job, environment: Mapping[str, str] | None = None) -> float:
@@ -41,20 +41,23 @@ def bare_seconds(job: Job, environment: Mapping[str, str] | None = None) -> floa
 def recorded_peak(job: Job, environment: Mapping[str, str] | None = None) -> float:
     """Runs the program recorded, without call stacks; returns its peak of anonymous bytes."""
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=job.scratch) as folder:
-        with named(job.workload), output_to(job.log):
-            left = record(
-                job.command,
-                output=folder,
-                cwd=job.scratch,
-                env={**job.environment, **(environment or {})},
-                seal=False,
-                **_without_cost(job.workload.recording),
-            )
-        check_ended_well(job, left.returncode)
-        with named(job.workload):
-            traces = seal(Path(folder))
-        trace = trace_of(job.workload, traces)
+        trace = recorded_trace(
+            job,
+            Path(folder),
+            environment=environment,
+            options=_without_cost(job.workload.recording),
+        )
         return float(trace.footprint()["anonymous_bytes"].max())
+
+
+def preloading(malloc: Allocator) -> dict[str, str]:
+    """Returns the environment that puts a malloc in front of all others under a program.
+
+    For glibc that is the C library itself: a program may be linked with another malloc.
+    """
+    launch = malloc.launch()
+    libraries = launch.preload or (find_library("glibc", ("libc.so.6",), "part of the system"),)
+    return {**launch.environment, "LD_PRELOAD": " ".join(map(str, libraries))}
 
 
 def _without_cost(recording: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alloclab.captures import seal
 from alloclab.errors import Error, TraceError, UsageError
@@ -17,7 +18,7 @@ from alloclab.record import record
 from alloclab.traces import Summary, Trace, open_trace
 from alloclab.workloads.description import Workload
 from alloclab.workloads.rewriting import MARKER, SPREAD_KEPT, rewritten, write_together
-from alloclab.workloads.running import check_ended_well, named, output_to, prepared
+from alloclab.workloads.running import Job, check_ended_well, named, output_to, prepared
 
 CALLS = ("events", "allocations", "frees", "reallocations", "requested_total_bytes")
 PEAKS = ("peak_requested_live_bytes", "max_live_objects")
@@ -69,24 +70,48 @@ def record_workload(
         Error: the program failed, or left no trace.
     """
     with prepared(workload) as job:
-        captures = job.scratch / "recording"
-        with named(workload), output_to(job.log):
-            left = record(
-                job.command,
-                output=captures,
-                cwd=job.scratch,
-                env=job.environment,
-                seal=False,
-                **workload.recording,
-            )
-        _pass_on(workload, left.warnings, warn)
-        check_ended_well(job, left.returncode)
-        with named(workload):
-            traces = seal(captures, level=level)
-        _pass_on(workload, traces.warnings, warn)
-        trace = trace_of(workload, traces)
+        trace = recorded_trace(job, job.scratch / "recording", level=level, warn=warn)
         shutil.copyfile(trace.path, destination)
     return open_trace(destination)
+
+
+def recorded_trace(
+    job: Job,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    level: int = 6,
+    warn: Callable[[str], None] | None = None,
+) -> Trace:
+    """Records a prepared program into a folder; returns the trace that is meant.
+
+    Args:
+        job: where it runs; it may be run again and again.
+        folder: receives the traces of all programs it starts.
+        environment: what to set beyond the job's own, an LD_PRELOAD for instance.
+        options: of `record`; those of the workload where none are given.
+        level, warn: as for `record_workload`.
+
+    Raises:
+        Error: the program failed, or left no trace.
+    """
+    workload = job.workload
+    with named(workload), output_to(job.log):
+        left = record(
+            job.command,
+            output=folder,
+            cwd=job.scratch,
+            env={**job.environment, **(environment or {})},
+            seal=False,
+            **(workload.recording if options is None else options),
+        )
+    _pass_on(workload, left.warnings, warn)
+    check_ended_well(job, left.returncode)
+    with named(workload):
+        traces = seal(folder, level=level)
+    _pass_on(workload, traces.warnings, warn)
+    return trace_of(workload, traces)
 
 
 def _pass_on(
@@ -104,11 +129,11 @@ def trace_of(workload: Workload, traces: Iterable[Trace]) -> Trace:
         Error: there is none.
     """
     known = list(traces)
-    named = [trace for trace in known if trace.name == workload.image]
-    if not named:
+    meant = [trace for trace in known if trace.name == workload.image]
+    if not meant:
         images = ", ".join(trace.name for trace in known) or "nothing"
         raise Error(f"{workload.name}: no trace of {workload.image}, only of {images}")
-    return max(named, key=len)
+    return max(meant, key=len)
 
 
 def differences(workload: Workload, summary: Mapping[str, int]) -> list[Difference]:

@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from alloclab.allocators import Allocator, Glibc, Jemalloc, Mimalloc, Tcmalloc
-from alloclab.allocators.find import find_library
-from alloclab.allocators.peers import Peer
 from alloclab.errors import Error, NotMeasured
 from alloclab.replay import replay
 from alloclab.results.fidelity import fault_bounds, judge
@@ -28,7 +26,7 @@ from alloclab.results.measure import Row as MeasuredRow
 from alloclab.sweep import compare
 from alloclab.units import format_bytes
 from alloclab.workloads.description import Workload
-from alloclab.workloads.program import bare_seconds, recorded_peak
+from alloclab.workloads.program import bare_seconds, preloading, recorded_peak
 from alloclab.workloads.running import prepared
 
 MALLOCS: tuple[Allocator, ...] = (Glibc(), Jemalloc(), Mimalloc(), Tcmalloc())
@@ -75,18 +73,20 @@ class Validation:
     def is_close(self) -> bool:
         """Whether every difference to glibc is within `LIMIT_RATIO` of the peak; of a program
         whose counts vary from run to run nothing is promised, and this is always so."""
-        return not self.is_deterministic or all(
-            abs(row.off_ratio) <= LIMIT_RATIO for row in self.rows
-        )
+        return not (self.is_deterministic and self._far)
+
+    @property
+    def _far(self) -> list[str]:
+        """The mallocs whose difference to glibc is further off than the limit."""
+        return [row.malloc for row in self.rows if not abs(row.off_ratio) <= LIMIT_RATIO]
 
     def verdict(self) -> str:
         """Returns one line: close, not close and for which mallocs, or not judged and why."""
         limit = f"{LIMIT_RATIO:.0%} of the peak"
         if not self.is_deterministic:
             return f"{self.workload}: not judged: its counts vary (is_deterministic is not set)"
-        far = [row.malloc for row in self.rows if not abs(row.off_ratio) <= LIMIT_RATIO]
-        if far:
-            return f"{self.workload}: apart by more than {limit}: {', '.join(far)}"
+        if self._far:
+            return f"{self.workload}: apart by more than {limit}: {', '.join(self._far)}"
         return f"{self.workload}: within {limit}"
 
     def to_json(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def validate(
     with prepared(workload) as job:
         for repeat in range(repeats):
             for malloc in mallocs if repeat % 2 == 0 else tuple(reversed(mallocs)):
-                environment = _preloading(malloc)
+                environment = preloading(malloc)
                 seconds.setdefault(str(malloc), []).append(bare_seconds(job, environment))
                 peaks.setdefault(str(malloc), []).append(recorded_peak(job, environment))
     order = "exact" if summary["threads"] == 1 else "parallel"
@@ -198,18 +198,6 @@ def _seconds(row: MeasuredRow, events: int) -> float | None:
         return row["ns_per_event"] * events / 1e9
     except NotMeasured:
         return None
-
-
-def _preloading(malloc: Allocator) -> dict[str, str]:
-    """What puts a malloc in front of all others; glibc's too, where a library has another."""
-    library = malloc.library() if isinstance(malloc, Peer) else _c_library()
-    settings = malloc.environment() if isinstance(malloc, Peer) else malloc.launch().environment
-    return {**settings, "LD_PRELOAD": str(library)}
-
-
-def _c_library() -> Path:
-    """The C library itself: preloaded, its malloc comes before that of a library linked in."""
-    return find_library("glibc", ("libc.so.6",), "it is part of the system")
 
 
 def _fidelity(
